@@ -1,0 +1,78 @@
+/**
+ * Every error the outside may see, once: stable code → HTTP status → sentence.
+ * HTTP answers are problem documents (RFC 9457) with that code. The private detail goes to the log, never out.
+ */
+export const ERRORS = {
+  bad_request: [400, 'The request is not well-formed.'],
+  body_too_large: [413, 'The request body is larger than allowed.'],
+  unauthorized: [401, 'The caller could not be authenticated.'],
+  bad_signature: [401, 'The signature does not match the body, or its time is out of bounds.'],
+  replayed: [409, 'This signed request was already used.'],
+  insufficient_scope: [403, 'The caller lacks the scope for this.'],
+  no_export_ticket: [403, 'No ticket for this user and caller: the user has to log in first.'],
+  ticket_expired: [403, 'The ticket has expired: the user has to log in again.'],
+  ticket_used: [409, 'This ticket was already used.'],
+  already_migrated: [410, 'This user has already moved: the secrets are no longer handed out.'],
+  user_not_found: [404, 'There is no such user.'],
+  user_ambiguous: [409, 'More than one legacy record answers to this login.'],
+  user_disabled: [403, 'This user is disabled in the legacy store.'],
+  user_excluded: [403, 'This user is excluded from the migration.'],
+  illegal_transition: [409, 'The user cannot go from the present state to the one asked for.'],
+  already_linked: [409, 'This target user is already linked to somebody else.'],
+  second_factor_missing: [
+    409,
+    'The user has a second factor in the legacy store, and the target did not say that it imported it.',
+  ],
+  volume_exceeded: [429, 'Too many secrets were asked for: the volume fuse has opened.'],
+  throttled: [429, 'Too many attempts. Wait a little and try again.'],
+  hashing_overloaded: [503, 'Too many logins at once. Try again in a few seconds.'],
+  legacy_unavailable: [503, 'The legacy user store does not answer at the moment.'],
+  storage_unavailable: [503, 'The service is unavailable at the moment.'],
+  misdirected: [421, 'This host name is not served here.'],
+  not_found: [404, 'There is nothing here.'],
+  method_not_allowed: [405, 'This method is not allowed here.'],
+  mapping_failed: [500, 'The record cannot be mapped to a user.'],
+  config_invalid: [500, 'The configuration is not valid.'],
+  internal: [500, 'Something went wrong on our side.'],
+} as const satisfies Record<string, readonly [number, string]>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export interface ErrorOptions {
+  /** For the log only: may name tables, hosts and SQL states, never secrets. */
+  readonly detail?: string;
+  /** Seconds, sent as Retry-After (RFC 9110 section 10.2.3). */
+  readonly retryAfterSeconds?: number;
+  readonly cause?: unknown;
+}
+
+/** The only error type thrown on purpose. `message` is the public sentence; `detail` is private. */
+export class FootbridgeError extends Error {
+  readonly code: ErrorCode;
+  readonly status: number;
+  readonly detail: string | undefined;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(code: ErrorCode, { detail, retryAfterSeconds, cause }: ErrorOptions = {}) {
+    super(ERRORS[code][1], cause === undefined ? undefined : { cause });
+    this.name = 'FootbridgeError';
+    this.code = code;
+    this.status = ERRORS[code][0];
+    this.detail = detail;
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
+export function isFootbridgeError(error: unknown, code?: ErrorCode): error is FootbridgeError {
+  return error instanceof FootbridgeError && (code === undefined || error.code === code);
+}
+
+/** A problem document (RFC 9457 section 3). */
+export function problem(error: FootbridgeError) {
+  return {
+    type: `urn:footbridge:error:${error.code}`,
+    title: error.message,
+    status: error.status,
+    code: error.code,
+  };
+}

@@ -1,0 +1,88 @@
+/** One PostgreSQL for the whole run, and in it one template database with every schema step applied. */
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { startEmbeddedPostgres } from '../src/store/embedded.ts';
+import { stopPostmaster } from '../src/store/postmaster.ts';
+import { schemaUp } from '../src/store/schema.ts';
+import { execute, withDatabase } from './support/database.ts';
+
+/** What the tests get to know: the server's URL and the template's name, or why there is neither. */
+export type TestServer =
+  | { readonly url: string; readonly template: string; readonly prefix: string }
+  | { readonly problem: string };
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    postgres: TestServer;
+  }
+}
+
+const DATA_PREFIX = 'footbridge-test-';
+
+export default async function setup(project: TestProject) {
+  const server = await startServer().catch((error: Error) => ({
+    problem: error.message,
+    stop: async () => {},
+  }));
+  if ('problem' in server) {
+    // Most tests need no database: only those that ask for one fail, with this reason.
+    project.provide('postgres', { problem: server.problem });
+    return server.stop;
+  }
+  const prefix = `fb_${process.pid}_${Date.now().toString(36)}`;
+  const template = `${prefix}_template`;
+  try {
+    await execute(server.url, `create database ${template}`);
+    await schemaUp({ url: withDatabase(server.url, template) });
+    project.provide('postgres', { url: server.url, template, prefix });
+  } catch (error) {
+    project.provide('postgres', { problem: (error as Error).message });
+  }
+  return async () => {
+    if (!server.ours) await dropAll(server.url, prefix);
+    await server.stop();
+  };
+}
+
+async function startServer() {
+  const given = process.env.TEST_DATABASE_URL;
+  if (given) return { url: given, ours: false, stop: async () => {} };
+  await removeOrphans();
+  const dataDir = await mkdtemp(join(tmpdir(), `${DATA_PREFIX}${process.pid}-`));
+  const postgres = await startEmbeddedPostgres({ dataDir, fast: true });
+  return {
+    url: postgres.url('postgres'),
+    ours: true,
+    stop: async () => {
+      await postgres.stop();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A killed run cannot stop its server: the next run does. The folder's name tells whose it was. */
+async function removeOrphans(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    if (!name.startsWith(DATA_PREFIX)) continue;
+    const owner = Number(name.slice(DATA_PREFIX.length).split('-')[0]);
+    if (isAlive(owner)) continue;
+    const folder = join(tmpdir(), name);
+    await stopPostmaster(join(folder, 'cluster', 'data'));
+    await rm(folder, { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+async function dropAll(url: string, prefix: string): Promise<void> {
+  const names = await execute(url, `select datname from pg_database where starts_with(datname, '${prefix}')`);
+  for (const { datname } of names) await execute(url, `drop database if exists ${datname} with (force)`);
+}

@@ -1,0 +1,22 @@
+import { randomBytes } from 'node:crypto';
+import { inject } from 'vitest';
+import { execute, withDatabase } from './database.ts';
+
+export interface TestDatabase {
+  readonly url: string;
+  drop(): Promise<void>;
+}
+
+/** A database of the test's own, with every schema step applied, or with nothing in it. Takes about 50 ms. */
+export async function testDatabase({ empty = false }: { empty?: boolean } = {}): Promise<TestDatabase> {
+  const server = inject('postgres');
+  if ('problem' in server) throw new Error(`There is no test database: ${server.problem}`);
+  const name = `${server.prefix}_${randomBytes(6).toString('hex')}`;
+  await execute(server.url, `create database ${name} template ${empty ? 'template0' : server.template}`);
+  return {
+    url: withDatabase(server.url, name),
+    drop: async () => {
+      await execute(server.url, `drop database if exists ${name} with (force)`);
+    },
+  };
+}

@@ -1,0 +1,37 @@
+import { defineConfig } from 'vitest/config';
+
+/** Tests that start a server of somebody else's making: skipped by name where it is not installed. */
+const SERVER_TESTS = 'test/**/*.servers.test.ts';
+
+export default defineConfig({
+  test: {
+    // Processes, because the code under test starts worker threads of its own.
+    pool: 'forks',
+    maxWorkers: 2,
+    globalSetup: ['test/global-setup.ts'],
+    reporters: ['default', './test/support/closing-line-reporter.ts'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'core',
+          include: ['test/**/*.test.ts'],
+          testTimeout: 20_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'servers',
+          include: [SERVER_TESTS],
+          // Here a missing server is a failure.
+          env: { FOOTBRIDGE_REQUIRE_SERVERS: '1' },
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
