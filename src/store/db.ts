@@ -1,0 +1,160 @@
+/**
+ * Our own PostgreSQL. Every statement is sent once, by name, so the server parses it once per connection.
+ * A server that cannot be reached is `storage_unavailable` and never anything else: callers do not see pg's errors
+ * except the few they ask for by SQLSTATE.
+ */
+import { createHash } from 'node:crypto';
+import pg from 'pg';
+import { FootbridgeError } from '../errors.ts';
+import type { Part } from './statement.ts';
+import { compose } from './statement.ts';
+
+export interface Statement {
+  /** Unique per text. */
+  readonly name: string;
+  readonly text: string;
+}
+
+export interface Queryable {
+  run<R extends object = Record<string, unknown>>(
+    statement: Statement,
+    values?: readonly unknown[],
+  ): Promise<R[]>;
+  /** Composes the parts into one statement (one round trip, one commit) and returns the rows of `final`. */
+  runParts<R extends object = Record<string, unknown>>(parts: readonly Part[], final: string): Promise<R[]>;
+}
+
+export interface Db extends Queryable {
+  /** One transaction on one connection; rolled back when `work` throws. */
+  transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>;
+  /** A connection of its own, for LISTEN and session locks. */
+  connection<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+export interface DbOptions {
+  readonly url: string;
+  /** Connections at most; 10 saturate two cores. */
+  readonly poolSize?: number;
+  /** False behind a pooler in transaction mode, which loses prepared statements. */
+  readonly preparedStatements?: boolean;
+  readonly applicationName?: string;
+  readonly onError?: (error: Error) => void;
+}
+
+/** How long a request waits for a connection before it is told 503 (security.md R13: without a limit it hangs). */
+const CONNECT_TIMEOUT_MS = 2_000;
+const STATEMENT_TIMEOUT_MS = 5_000;
+const LOCK_TIMEOUT_MS = 2_000;
+const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
+
+/** Names a statement after its text, so that equal texts share one prepared statement. */
+export function statement(text: string): Statement {
+  const cached = named.get(text);
+  if (cached) return cached;
+  const made = { name: createHash('sha256').update(text).digest('base64url').slice(0, 22), text };
+  named.set(text, made);
+  return made;
+}
+const named = new Map<string, Statement>();
+
+export function openDb(options: DbOptions): Db {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.poolSize ?? 10,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    // Parameters of the start-up message cost no round trip and hold for the connection's life.
+    options: [
+      // Our statements are few, prepared, and all by key: planning them anew each time costs more than running them.
+      '-c plan_cache_mode=force_generic_plan',
+      '-c jit=off',
+      `-c statement_timeout=${STATEMENT_TIMEOUT_MS}`,
+      `-c lock_timeout=${LOCK_TIMEOUT_MS}`,
+      `-c idle_in_transaction_session_timeout=${IDLE_IN_TRANSACTION_TIMEOUT_MS}`,
+    ].join(' '),
+    application_name: options.applicationName ?? 'footbridge',
+    keepAlive: true,
+  });
+  // An idle connection that dies emits here; without a listener the process would end (security.md R12).
+  pool.on('error', (error) => options.onError?.(error));
+  const prepared = options.preparedStatements ?? true;
+
+  const queryable = (client: pg.Pool | pg.PoolClient): Queryable => {
+    const send = async <R extends object>(made: Statement, values: readonly unknown[]): Promise<R[]> => {
+      try {
+        const result = await client.query({
+          ...(prepared ? { name: made.name } : {}),
+          text: made.text,
+          values: values as unknown[],
+        });
+        return result.rows as R[];
+      } catch (error) {
+        throw storageError(error);
+      }
+    };
+    return {
+      run: (made, values = []) => send(made, values),
+      runParts: (parts, final) => {
+        const { text, values } = compose(parts, final);
+        return send(statement(text), values);
+      },
+    };
+  };
+
+  const connection = async <T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> => {
+    const client = await pool.connect().catch((error) => {
+      throw storageError(error);
+    });
+    let failed: unknown;
+    try {
+      return await work(client);
+    } catch (error) {
+      failed = error;
+      throw error;
+    } finally {
+      client.release(failed instanceof FootbridgeError && failed.code === 'storage_unavailable');
+    }
+  };
+
+  return {
+    ...queryable(pool),
+    connection,
+    transaction: (work) =>
+      connection(async (client) => {
+        const control = (text: string) =>
+          client.query(text).catch((error) => Promise.reject(storageError(error)));
+        await control('begin');
+        try {
+          const result = await work(queryable(client));
+          await control('commit');
+          return result;
+        } catch (error) {
+          await client.query('rollback').catch(() => undefined);
+          throw error;
+        }
+      }),
+    close: () => pool.end(),
+  };
+}
+
+/** Class 08 connection, 53 resources, 57 intervention, 58 system; 25006 read-only (a standby); 40001/55P03/57014 timeouts and locks. */
+const UNAVAILABLE = /^(08|53|57|58|25006|55P03|40001|40P01)/;
+
+/** Makes a lost server `storage_unavailable`; leaves answers of a living server (constraint, syntax) as they are. */
+export function storageError(error: unknown): unknown {
+  if (error instanceof FootbridgeError) return error;
+  const code = (error as { code?: unknown }).code;
+  const sqlState =
+    typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && error instanceof pg.DatabaseError
+      ? code
+      : undefined;
+  if (sqlState && !UNAVAILABLE.test(sqlState)) return error;
+  const detail = sqlState ?? (typeof code === 'string' ? code : (error as Error)?.message);
+  return new FootbridgeError('storage_unavailable', { detail, retryAfterSeconds: 2, cause: error });
+}
+
+/** The SQLSTATE of an answer of a living server, or undefined. */
+export function sqlStateOf(error: unknown): string | undefined {
+  return error instanceof pg.DatabaseError ? error.code : undefined;
+}
+export const UNIQUE_VIOLATION = '23505';
