@@ -1,0 +1,10 @@
+import type { Algorithm } from '../algorithm.ts';
+
+/** No algorithm: the store keeps the password itself. */
+export const plaintextAlgorithm: Algorithm<Readonly<Record<string, never>>> = {
+  label: () => 'plaintext',
+  minDigestBytes: 1,
+  recoverable: true,
+  admits: () => true,
+  derive: (password) => password,
+};

@@ -1,0 +1,186 @@
+/**
+ * Hashing away from the event loop: worker threads as slots, a bounded first-come queue before them.
+ *
+ * More hashes at once than cores only make every login slower, and an unbounded queue turns a storm into an outage:
+ * what cannot be served in time is refused at once, before any work.
+ */
+import { Worker } from 'node:worker_threads';
+import { FootbridgeError } from '../errors.ts';
+import type { ParsedHash } from './hash.ts';
+
+export interface HashJob {
+  readonly hash: ParsedHash;
+  /** UTF-8. */
+  readonly password: Uint8Array;
+}
+
+export interface HashAnswer {
+  /** `undefined`: the primitive refused to compute this hash. */
+  readonly matches: boolean | undefined;
+}
+
+export interface HashPoolOptions {
+  readonly slots: number;
+  /** How many of the slots may compute on libuv's threads at once. */
+  readonly threadPoolSlots: number;
+  readonly queueLength: number;
+  readonly queueWaitSeconds: number;
+  /** The module that workers run. */
+  readonly worker: URL;
+}
+
+export interface RunOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly usesThreadPool?: boolean | undefined;
+}
+
+interface Waiting {
+  readonly job: HashJob;
+  readonly usesThreadPool: boolean;
+  readonly resolve: (answer: HashAnswer) => void;
+  readonly reject: (error: unknown) => void;
+  /** Ends the watch over the caller's signal. */
+  readonly forget: () => void;
+}
+
+interface Slot {
+  readonly worker: Worker;
+  waiting?: Waiting | undefined;
+  startedMs: number;
+}
+
+/** How long a hash is taken to last before any was measured: Argon2id with 64 MiB, both of two cores busy. */
+const FIRST_GUESS_MS = 350;
+/** Weight of the newest measurement in the running mean: about the last five count. */
+const NEWEST_WEIGHT = 0.2;
+const MAX_RETRY_AFTER_SECONDS = 60;
+
+export class HashPool {
+  readonly #options: HashPoolOptions;
+  readonly #queue: Waiting[] = [];
+  readonly #idle: Slot[] = [];
+  readonly #busy = new Set<Slot>();
+  #threadPoolJobs = 0;
+  #meanMs = FIRST_GUESS_MS;
+  #closing: (() => void) | undefined;
+
+  constructor(options: HashPoolOptions) {
+    this.#options = options;
+  }
+
+  stats(): { slots: number; running: number; queued: number } {
+    return { slots: this.#options.slots, running: this.#busy.size, queued: this.#queue.length };
+  }
+
+  /**
+   * Throws `hashing_overloaded` when the queue is full, the signal's reason when it is aborted before the work began,
+   * and `internal` when the worker died. Work that has begun is finished: its slot is not free before.
+   */
+  run(job: HashJob, { signal, usesThreadPool = false }: RunOptions = {}): Promise<HashAnswer> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (this.#closing || (!this.#mayStart(usesThreadPool) && this.#isFull(usesThreadPool))) {
+      return Promise.reject(this.#overloaded(usesThreadPool));
+    }
+    return new Promise((resolve, reject) => {
+      const drop = () => {
+        this.#queue.splice(this.#queue.indexOf(waiting), 1);
+        reject(signal?.reason);
+      };
+      const forget = () => signal?.removeEventListener('abort', drop);
+      const waiting: Waiting = { job, usesThreadPool, resolve, reject, forget };
+      signal?.addEventListener('abort', drop, { once: true });
+      this.#queue.push(waiting);
+      this.#startNext();
+    });
+  }
+
+  /** Refuses what waits and what comes, lets running hashes finish, and ends the workers. */
+  async close(): Promise<void> {
+    if (!this.#closing) {
+      const finished = new Promise<void>((resolve) => {
+        this.#closing = resolve;
+      });
+      for (const waiting of this.#queue.splice(0)) {
+        waiting.forget();
+        waiting.reject(this.#overloaded(waiting.usesThreadPool));
+      }
+      if (this.#busy.size > 0) await finished;
+    }
+    await Promise.all(this.#idle.splice(0).map(({ worker }) => worker.terminate()));
+  }
+
+  #mayStart(usesThreadPool: boolean): boolean {
+    const { slots, threadPoolSlots } = this.#options;
+    return this.#busy.size < slots && (!usesThreadPool || this.#threadPoolJobs < threadPoolSlots);
+  }
+
+  /** How long one more of this kind can expect to wait. */
+  #waitSeconds(usesThreadPool: boolean): number {
+    const { slots, threadPoolSlots } = this.#options;
+    const atOnce = usesThreadPool ? Math.min(slots, threadPoolSlots) : slots;
+    return ((this.#queue.length + 1) * this.#meanMs) / atOnce / 1000;
+  }
+
+  #isFull(usesThreadPool: boolean): boolean {
+    const { queueLength, queueWaitSeconds } = this.#options;
+    return this.#queue.length >= queueLength || this.#waitSeconds(usesThreadPool) > queueWaitSeconds;
+  }
+
+  #overloaded(usesThreadPool: boolean): FootbridgeError {
+    const retryAfterSeconds = Math.min(MAX_RETRY_AFTER_SECONDS, Math.ceil(this.#waitSeconds(usesThreadPool)));
+    return new FootbridgeError('hashing_overloaded', { retryAfterSeconds });
+  }
+
+  /** The first that may start: a hash on libuv's threads lets others pass while it has to wait for one. */
+  #startNext(): void {
+    for (;;) {
+      const at = this.#queue.findIndex(({ usesThreadPool }) => this.#mayStart(usesThreadPool));
+      const [next] = at < 0 ? [] : this.#queue.splice(at, 1);
+      if (!next) return;
+      this.#start(next);
+    }
+  }
+
+  #start(waiting: Waiting): void {
+    waiting.forget();
+    const slot = this.#idle.pop() ?? this.#spawn();
+    slot.waiting = waiting;
+    slot.startedMs = performance.now();
+    this.#busy.add(slot);
+    if (waiting.usesThreadPool) this.#threadPoolJobs += 1;
+    slot.worker.ref();
+    slot.worker.postMessage(waiting.job);
+  }
+
+  /** A worker that dies takes its one job with it and is replaced when the next needs it. */
+  #spawn(): Slot {
+    const slot: Slot = { worker: new Worker(this.#options.worker), startedMs: 0 };
+    let cause: unknown;
+    slot.worker.on('message', (answer: HashAnswer) => {
+      this.#meanMs += NEWEST_WEIGHT * (performance.now() - slot.startedMs - this.#meanMs);
+      this.#idle.push(slot);
+      // Idle workers do not keep the process alive.
+      slot.worker.unref();
+      this.#release(slot)?.resolve(answer);
+    });
+    slot.worker.on('error', (error) => {
+      cause = error;
+    });
+    slot.worker.on('exit', () => {
+      const at = this.#idle.indexOf(slot);
+      if (at >= 0) this.#idle.splice(at, 1);
+      this.#release(slot)?.reject(new FootbridgeError('internal', { detail: 'a hash worker died', cause }));
+    });
+    return slot;
+  }
+
+  #release(slot: Slot): Waiting | undefined {
+    const { waiting } = slot;
+    slot.waiting = undefined;
+    if (!this.#busy.delete(slot)) return undefined;
+    if (waiting?.usesThreadPool) this.#threadPoolJobs -= 1;
+    if (this.#busy.size === 0) this.#closing?.();
+    this.#startNext();
+    return waiting;
+  }
+}

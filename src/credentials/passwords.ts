@@ -1,0 +1,154 @@
+/** Verifying, identifying and translating stored passwords: the door to this room. */
+import { availableParallelism } from 'node:os';
+import { FootbridgeError } from '../errors.ts';
+import type { StoredPassword } from '../user.ts';
+import type { AcceptedFormat } from './accepted-format.ts';
+import { isUnusable } from './format.ts';
+import { FORMATS } from './formats/index.ts';
+import type { ParsedHash } from './hash.ts';
+import { algorithmOf, isWithinBounds } from './hash.ts';
+import { HashPool } from './hash-pool.ts';
+import type { PasswordSettings } from './password-settings.ts';
+import type { ReasonCode, Refusal } from './reasons.ts';
+import { isRefusal, refuse } from './reasons.ts';
+import { sourceOf } from './source.ts';
+import type { Translation } from './translation.ts';
+import { translateHash } from './translation.ts';
+
+export type { Translation } from './translation.ts';
+
+export interface VerifyOptions {
+  /** Aborted while it waits, a verification is dropped without hashing and rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+export interface Passwords {
+  /**
+   * Whether the password opens the stored one. Never throws on bad hashes: they answer `verified: false` with a
+   * reason, at once; a wrong password has no reason. Whoever must not show which it was calls `decoy` then.
+   * Throws `hashing_overloaded` when the queue is full, before any work.
+   */
+  verify(stored: StoredPassword, password: string, options?: VerifyOptions): Promise<VerifyResult>;
+  /** Spends the time of a usual verification, in the same queue and slots: for unknown users and unusable hashes. */
+  decoy(password: string, options?: VerifyOptions): Promise<void>;
+  /** What the stored password is, or why it cannot be verified. No work. */
+  identify(stored: StoredPassword): Identified;
+  /** What to import at a target that accepts these, first preferred. No work; our own caps do not apply. */
+  translate(stored: StoredPassword, accepts: readonly AcceptedFormat[]): Translation;
+  stats(): { slots: number; running: number; queued: number };
+  close(): Promise<void>;
+}
+
+export interface VerifyResult {
+  readonly verified: boolean;
+  /** The format's name; with `auto` the recognised one. */
+  readonly format: string;
+  /** `unknown` where the hash could not be read. */
+  readonly algorithm: string;
+  /** Why nothing was computed. */
+  readonly reason?: ReasonCode;
+}
+
+export type Identified = { readonly format: string; readonly algorithm: string } | Refusal;
+
+/** Far above what ASVS 6.2.9 asks for (64 characters), and little enough to hash. */
+const MAX_PASSWORD_BYTES = 1024;
+
+/** libuv's threads left for DNS and files; its default is four. */
+const RESERVED_THREADS = 2;
+const DEFAULT_THREADS = 4;
+
+const BY_NAME = new Map(FORMATS.map((format) => [format.name, format]));
+
+interface Read {
+  readonly format: string;
+  readonly hash: ParsedHash | Refusal;
+}
+
+function read(stored: StoredPassword): Read {
+  const source = sourceOf(stored);
+  const isAuto = stored.format === 'auto';
+  const format = isAuto ? FORMATS.find((known) => known.recognises?.(source)) : BY_NAME.get(stored.format);
+  if (format) return { format: format.name, hash: format.parse(source) };
+  if (!isAuto) return { format: stored.format, hash: refuse('unknown_format') };
+  if (source.hash === undefined) return { format: 'auto', hash: refuse('no_hash') };
+  return { format: 'auto', hash: refuse(isUnusable(source.hash) ? 'unusable' : 'unrecognised') };
+}
+
+/** The password's bytes exactly as entered, or `undefined` where it is refused. */
+function bytesOf(password: string): Buffer | undefined {
+  if (password === '' || password.includes('\0') || !password.isWellFormed()) return undefined;
+  const bytes = Buffer.from(password, 'utf8');
+  return bytes.length <= MAX_PASSWORD_BYTES ? bytes : undefined;
+}
+
+function threadPoolSlots(): number {
+  const threads = Number(process.env.UV_THREADPOOL_SIZE) || DEFAULT_THREADS;
+  return Math.max(1, threads - RESERVED_THREADS);
+}
+
+/** Workers run the source in a checkout and the compiled file where that is what runs. */
+function workerUrl(): URL {
+  return new URL(`./hash-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+}
+
+/** Throws `config_invalid` where the decoy is no hash that can be verified. Workers start when first needed. */
+export function openPasswords(settings: PasswordSettings): Passwords {
+  const { slots = availableParallelism(), caps, queueLength, queueWaitSeconds } = settings;
+  const pool = new HashPool({
+    slots,
+    queueLength,
+    queueWaitSeconds,
+    threadPoolSlots: threadPoolSlots(),
+    worker: workerUrl(),
+  });
+
+  function readWithinCaps(stored: StoredPassword): Read {
+    const { format, hash } = read(stored);
+    if (isRefusal(hash) || isWithinBounds(hash, caps)) return { format, hash };
+    return { format, hash: refuse('parameters_out_of_bounds') };
+  }
+
+  function hash(parsed: ParsedHash, password: Buffer, { signal }: VerifyOptions) {
+    return pool.run(
+      { hash: parsed, password },
+      { signal, usesThreadPool: algorithmOf(parsed).usesThreadPool },
+    );
+  }
+
+  const decoy = decoyHash(settings, readWithinCaps);
+  return {
+    async verify(stored, password, options = {}) {
+      const { format, hash: parsed } = readWithinCaps(stored);
+      if (isRefusal(parsed)) return { verified: false, format, algorithm: 'unknown', reason: parsed.reason };
+      const result = { format, algorithm: algorithmOf(parsed).label(parsed.parameters) };
+      const bytes = bytesOf(password);
+      if (!bytes) return { ...result, verified: false, reason: 'password_refused' };
+      const { matches } = await hash(parsed, bytes, options);
+      if (matches === undefined) return { ...result, verified: false, reason: 'hash_not_computable' };
+      return { ...result, verified: matches };
+    },
+    async decoy(password, options = {}) {
+      const bytes = bytesOf(password);
+      if (bytes) await hash(decoy, bytes, options);
+    },
+    identify(stored) {
+      const { format, hash: parsed } = readWithinCaps(stored);
+      if (isRefusal(parsed)) return parsed;
+      return { format, algorithm: algorithmOf(parsed).label(parsed.parameters) };
+    },
+    translate(stored, accepts) {
+      const { hash: parsed } = read(stored);
+      return isRefusal(parsed) ? parsed : translateHash(parsed, accepts);
+    },
+    stats: () => pool.stats(),
+    close: () => pool.close(),
+  };
+}
+
+function decoyHash({ decoy }: PasswordSettings, readHash: (stored: StoredPassword) => Read): ParsedHash {
+  const { settings, ...stored } = decoy;
+  const { hash } = readHash({ ...stored, ...(settings && { settings }) });
+  if (!isRefusal(hash)) return hash;
+  throw new FootbridgeError('config_invalid', { detail: `the decoy hash: ${hash.sentence}` });
+}

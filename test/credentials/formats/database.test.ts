@@ -1,0 +1,4 @@
+import { databaseFormats } from '../../../src/credentials/formats/database.ts';
+import { formatContract } from '../format-contract.ts';
+
+formatContract('database', databaseFormats);

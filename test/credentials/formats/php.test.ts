@@ -1,0 +1,4 @@
+import { phpFormats } from '../../../src/credentials/formats/php.ts';
+import { formatContract } from '../format-contract.ts';
+
+formatContract('php', phpFormats);

@@ -1,0 +1,4 @@
+import { unixFormats } from '../../../src/credentials/formats/unix.ts';
+import { formatContract } from '../format-contract.ts';
+
+formatContract('unix', unixFormats);
