@@ -1,0 +1,49 @@
+/**
+ * A connector is one way into a legacy user store. It finds rows and says nothing about what they mean: that is the
+ * mapping's part, and deadlines, retries and caching are the directory's.
+ *
+ * A new one, in five steps:
+ * 1. `connectors/<name>.ts` exports a function that takes its settings and returns a `Connector`. It imports its
+ *    driver inside, and connects when first asked: opening never fails because the store is down.
+ * 2. Values reach the store as parameters of its own protocol, never as text in a statement, filter or path.
+ * 3. Every failure of the store is thrown as `legacy_unavailable` with a `detail` that names host, table or code, and
+ *    no value. A value the store cannot even compare (a letter where it expects a number) finds nobody: it is no failure.
+ * 4. Its settings go to `legacy-settings.ts`, its name and opener to `connectors/index.ts`.
+ * 5. Its test calls `connectorContract` (test/legacy/connector-contract.ts) with a store of three users.
+ */
+
+/** Column (or attribute) name to value, as the driver gives it. */
+export type Row = Readonly<Record<string, unknown>>;
+
+export interface LegacyRow {
+  /** The store's primary key as text. */
+  readonly id: string;
+  readonly columns: Row;
+}
+
+/** Rows of other tables that belong to one user, by the name the settings give to their query. */
+export type Related = Readonly<Record<string, readonly Row[]>>;
+
+export interface Connector {
+  /** Every row that answers to this login by the store's own comparison, `MAX_CANDIDATES` at most. Empty: nobody. */
+  findByLogin(login: string): Promise<readonly LegacyRow[]>;
+  /** Every row with this primary key by the store's own comparison; the caller checks `id` again. */
+  findById(id: string): Promise<readonly LegacyRow[]>;
+  /** One cheap round trip; throws legacy_unavailable. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+
+  /** True where a row lacks the attributes that are not set (LDAP, documents). In tables, a column that is not there is a mistake. */
+  readonly sparse?: boolean;
+  /** Capability: rows beside the user's own. */
+  related?(id: string): Promise<Related>;
+  /** Capability: marks in the store itself that this user has moved, or has not. Throws user_not_found. */
+  flag?(id: string, migrated: boolean): Promise<void>;
+  /** Capability: all users in the order of their ids, `limit` at most, after the id given (empty at the start). */
+  page?(after: string, limit: number): Promise<readonly LegacyRow[]>;
+}
+
+/** More rows than this for one login are ambiguous without a look at them. */
+export const MAX_CANDIDATES = 20;
+/** One user's roles, credentials, properties: a query that gives more has lost its condition. */
+export const MAX_RELATED_ROWS = 1_000;

@@ -1,0 +1,46 @@
+/** SQLite through Node’s own node:sqlite, which knex has no dialect for. */
+import type { Knex } from 'knex';
+import type { Row } from '../../connector.ts';
+import type { Engine } from './engine.ts';
+
+export const sqlite: Engine = {
+  async config(settings, { writable, limitMs }) {
+    const { default: Dialect } = await import('knex/lib/dialects/better-sqlite3/index.js');
+    const { DatabaseSync } = await import('node:sqlite');
+    /** The few calls of better-sqlite3 that knex makes, on Node’s own SQLite. */
+    class Driver {
+      readonly #db: InstanceType<typeof DatabaseSync>;
+      constructor(file: string) {
+        this.#db = new DatabaseSync(file, { readOnly: !writable, timeout: limitMs });
+      }
+      prepare(sql: string) {
+        const statement = this.#db.prepare(sql);
+        statement.setReadBigInts(true);
+        return {
+          reader: statement.columns().length > 0,
+          all: (values: string[]) => statement.all(...values),
+          run: (values: string[]) => statement.run(...values),
+        };
+      }
+      close() {
+        this.#db.close();
+      }
+    }
+    return {
+      client: class extends Dialect {
+        override _driver() {
+          return Driver;
+        }
+      } as unknown as typeof Knex.Client,
+      connection: { filename: (settings as { file: string }).file },
+      useNullAsDefault: true,
+      // Its queries run one after the other in any case.
+      pool: { max: 1 },
+    };
+  },
+  rows: (result) => result as Row[],
+  changed: (result) => Number((result as { changes: number | bigint }).changes),
+  isIncomparable: () => false,
+  // SQLITE_ERROR: no such table, no such column, syntax.
+  isMistake: ({ errcode }) => errcode === 1,
+};

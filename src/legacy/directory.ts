@@ -1,0 +1,174 @@
+/** The legacy user store as the rest of Footbridge sees it: people, found by what they type or by their subject. */
+import { FootbridgeError, isFootbridgeError } from '../errors.ts';
+import type { LegacyEntry, User } from '../user.ts';
+import { CircuitBreaker } from './circuit-breaker.ts';
+import type { Connector, LegacyRow } from './connector.ts';
+import { openConnector } from './connectors/index.ts';
+import { withinDeadline } from './deadline.ts';
+import type { DirectoryEntry } from './entries.ts';
+import { readEntries } from './entries.ts';
+import { textsFrom } from './fields.ts';
+import type { LegacySettings } from './legacy-settings.ts';
+import { chooseRow } from './login-match.ts';
+import { mapRecord } from './mapping.ts';
+import { idOf, subjectOf } from './subjects.ts';
+import { UserCache } from './user-cache.ts';
+
+export interface Directory {
+  /** The prefix of subjects. */
+  readonly storeName: string;
+  /**
+   * By what a person types, read afresh. `undefined`: nobody.
+   * Throws user_ambiguous, legacy_unavailable, mapping_failed.
+   */
+  findByLogin(login: string): Promise<LegacyEntry | undefined>;
+  /** By subject, read afresh, with credentials. Throws user_ambiguous, legacy_unavailable, mapping_failed. */
+  findBySub(sub: string): Promise<LegacyEntry | undefined>;
+  /** By subject, without credentials; may be some seconds old, and older while the store does not answer. */
+  userBySub(sub: string): Promise<User | undefined>;
+  /** The user has changed: what is in memory is no longer true. */
+  forget(sub: string): void;
+  /** Marks in the store itself that this user has moved; only where configured. Throws user_not_found. */
+  flag?(sub: string, migrated: boolean): Promise<void>;
+  /** Every user, a page at a time; only where the store can be read so. One that cannot be mapped comes with its error. */
+  entries?(): AsyncGenerator<DirectoryEntry>;
+  /** Throws legacy_unavailable. */
+  check(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface DirectoryOptions {
+  readonly connector?: Connector;
+  /** Milliseconds since the epoch: what `future` and `past` compare with. */
+  readonly now?: () => number;
+  /** Milliseconds that no change of the clock moves. */
+  readonly elapsed?: () => number;
+}
+
+/** The longest path of an email address (RFC 5321 section 4.5.3.1.3 and its parts); more is nobody's login. */
+const MAX_LOGIN_LENGTH = 320;
+
+/** Connects when first asked: opening never fails because the store is down. */
+export function openDirectory(settings: LegacySettings, options: DirectoryOptions = {}): Directory {
+  const { connector = openConnector(settings), now = Date.now, elapsed = () => performance.now() } = options;
+  const limits = { freshMs: settings.cacheSeconds * 1_000, staleMs: settings.staleSeconds * 1_000 };
+  const cache = new UserCache(limits, elapsed);
+  const prefix = settings.subjects === 'bare' ? '' : `${settings.store}:`;
+  const asking = (): Ask => {
+    const breaker = new CircuitBreaker(elapsed);
+    return (work) => breaker.run(() => withinDeadline(work, settings.timeoutMs));
+  };
+  const ask = asking();
+  const sparse = connector.sparse ?? false;
+  const loginsOf = loginsBy(settings, sparse);
+
+  const entryOf = async (row: LegacyRow): Promise<LegacyEntry> => {
+    const sub = subjectOf(prefix, row.id);
+    const related = (await connector.related?.(row.id)) ?? {};
+    return mapRecord(settings.mapping, { sub, row, related, sparse, nowMs: now() });
+  };
+
+  /** Finds a row, maps it, and keeps the user for later. */
+  const read = (find: () => Promise<LegacyRow | undefined>): Promise<LegacyEntry | undefined> =>
+    ask(async () => {
+      const mark = cache.mark();
+      const row = await find();
+      const entry = row && (await entryOf(row));
+      if (entry) cache.keep(entry.user, mark);
+      return entry;
+    });
+
+  const findBySub = async (sub: string): Promise<LegacyEntry | undefined> => {
+    const id = idOf(prefix, sub);
+    if (id === undefined) return undefined;
+    const entry = await read(async () => oneWithId(await connector.findById(id), id));
+    if (!entry) cache.forget(sub);
+    return entry;
+  };
+  const shared = sharing(async (sub) => (await findBySub(sub))?.user);
+  const forget = (sub: string) => {
+    cache.forget(sub);
+    shared.forget(sub);
+  };
+
+  return {
+    storeName: settings.store,
+    findByLogin: async (login) => {
+      if (!isPlausible(login)) return undefined;
+      return read(async () => chooseRow(await connector.findByLogin(login), login, loginsOf));
+    },
+    findBySub,
+    userBySub: async (sub) => {
+      const fresh = cache.fresh(sub);
+      if (fresh) return fresh;
+      try {
+        return await shared.read(sub);
+      } catch (error) {
+        const stale = isFootbridgeError(error, 'legacy_unavailable') ? cache.stale(sub) : undefined;
+        if (stale) return stale;
+        throw error;
+      }
+    },
+    forget,
+    // Each with a breaker of its own: a mark that cannot be written must not keep people from logging in.
+    ...flagOf(connector, { ask: asking(), prefix, forget }),
+    ...(connector.page ? { entries: () => readEntries(connector, { ask: asking(), prefix, entryOf }) } : {}),
+    check: () => ask(() => connector.ping()),
+    close: () => connector.close(),
+  };
+}
+
+export type Ask = <T>(work: () => Promise<T>) => Promise<T>;
+
+function isPlausible(login: string): boolean {
+  return login !== '' && login.length <= MAX_LOGIN_LENGTH && !login.includes('\0') && login.isWellFormed();
+}
+
+/** Stores find 4711 by `4711 `, `04711` or `4711abc`: only the very same id is the same subject. */
+function oneWithId(rows: readonly LegacyRow[], id: string): LegacyRow | undefined {
+  const same = rows.filter((row) => row.id === id);
+  if (same.length <= 1) return same[0];
+  throw new FootbridgeError('user_ambiguous', { detail: `${same.length} rows have one id` });
+}
+
+/** What a row's owner may type; undefined where nothing says so, or the store's own verdict is to stand. */
+function loginsBy({ mapping, sql, recheckLogin }: LegacySettings, sparse: boolean) {
+  const columns = sql.queries.byLogin ? undefined : sql.login;
+  const fields = mapping.login ?? columns?.map((column) => ({ column, transform: [], list: false }));
+  if (!recheckLogin || !fields?.length) return undefined;
+  return (row: LegacyRow) =>
+    fields.flatMap((field) => textsFrom(field, { row: row.columns, related: {}, sparse, nowMs: 0 }));
+}
+
+/** One question at a time about one person, whatever the number of those who ask. */
+function sharing<T>(ask: (sub: string) => Promise<T>) {
+  const underWay = new Map<string, Promise<T>>();
+  return {
+    read(sub: string): Promise<T> {
+      const known = underWay.get(sub);
+      if (known) return known;
+      const asked = ask(sub).finally(() => {
+        if (underWay.get(sub) === asked) underWay.delete(sub);
+      });
+      underWay.set(sub, asked);
+      return asked;
+    },
+    /** Who asks from now on gets an answer of their own. */
+    forget: (sub: string) => underWay.delete(sub),
+  };
+}
+
+function flagOf(
+  connector: Connector,
+  { ask, prefix, forget }: { ask: Ask; prefix: string; forget: (sub: string) => void },
+): Pick<Directory, 'flag'> {
+  if (!connector.flag) return {};
+  return {
+    flag: async (sub, migrated) => {
+      const id = idOf(prefix, sub);
+      if (id === undefined) throw new FootbridgeError('user_not_found');
+      await ask(async () => connector.flag?.(id, migrated));
+      forget(sub);
+    },
+  };
+}

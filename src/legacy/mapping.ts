@@ -1,0 +1,125 @@
+/** A legacy record as the mapping describes it: a user, and what they prove themselves with. */
+import type { Credentials, LegacyEntry, StoredPassword, User, UserState } from '../user.ts';
+import { emailOf, localeOf, phoneNumberOf, pictureOf, zoneinfoOf } from './claims.ts';
+import type { LegacyRow, Related } from './connector.ts';
+import type { Scope } from './fields.ts';
+import { firstOf, jsonFrom, rowsOf, storedOf, textFrom, textsFrom, unmappable } from './fields.ts';
+import type { Field, Mapping, PasswordMapping } from './mapping-settings.ts';
+import { isProved } from './proofs.ts';
+import { totpOf } from './totp-secret.ts';
+import { isBlank, momentOf } from './values.ts';
+
+export interface LegacyRecord {
+  readonly sub: string;
+  readonly row: LegacyRow;
+  readonly related: Related;
+  readonly sparse: boolean;
+  readonly nowMs: number;
+}
+
+/** More roles than this do not fit into a token. */
+const MAX_ROLES = 200;
+/** Several passwords per person exist (LDAP, upgrades under way); each costs a hash per wrong guess. */
+const MAX_PASSWORDS = 5;
+
+/** Throws mapping_failed: a column that is not there, a proof that does not answer, a second factor that cannot be read. */
+export function mapRecord(mapping: Mapping, { sub, row, related, sparse, nowMs }: LegacyRecord): LegacyEntry {
+  const scope: Scope = { row: row.columns, related, sparse, nowMs };
+  return {
+    user: userOf(mapping, scope, { sub, legacyId: row.id }),
+    credentials: credentialsOf(mapping, scope),
+  };
+}
+
+function userOf(mapping: Mapping, scope: Scope, identity: Pick<User, 'sub' | 'legacyId'>): User {
+  const text = (field: Field | undefined) => textFrom(field, scope);
+  const email = emailOf(text(mapping.email));
+  const phoneNumber = phoneNumberOf(text(mapping.phoneNumber));
+  const username = text(mapping.username) ?? email ?? identity.legacyId;
+  return {
+    ...identity,
+    username,
+    ...defined({ email, phoneNumber, nickname: text(mapping.nickname) }),
+    emailVerified: email !== undefined && isProved(mapping.emailVerified, scope),
+    phoneNumberVerified: phoneNumber !== undefined && isProved(mapping.phoneNumberVerified, scope),
+    ...namesOf(mapping, scope, username),
+    ...defined({
+      locale: localeOf(text(mapping.locale)),
+      zoneinfo: zoneinfoOf(text(mapping.zoneinfo)),
+      picture: pictureOf(text(mapping.picture)),
+      updatedAt: secondsOf(firstOf(mapping.updatedAt, scope)),
+    }),
+    state: stateOf(mapping, scope),
+    roles: [...new Set(mapping.roles.flatMap((field) => textsFrom(field, scope)))].slice(0, MAX_ROLES),
+    attributes: defined(
+      Object.fromEntries(
+        Object.entries(mapping.attributes).map(([name, field]) => [name, jsonFrom(field, scope)]),
+      ),
+    ),
+  };
+}
+
+function namesOf(
+  mapping: Mapping,
+  scope: Scope,
+  username: string,
+): Pick<User, 'name' | 'givenName' | 'familyName'> {
+  const [name, givenName, familyName] = [mapping.name, mapping.givenName, mapping.familyName].map((field) =>
+    textFrom(field, scope),
+  );
+  const { placeholder } = mapping.names;
+  const standIn = placeholder === 'none' ? undefined : placeholder === 'username' ? username : '-';
+  return defined({
+    // Before the placeholders: nobody is called “Bob -”.
+    name: name ?? ([givenName, familyName].filter(Boolean).join(' ') || undefined),
+    givenName: givenName ?? standIn,
+    familyName: familyName ?? standIn,
+  });
+}
+
+function stateOf(mapping: Mapping, scope: Scope): UserState {
+  if (isProved(mapping.disabled, scope)) return 'disabled';
+  return isProved(mapping.locked, scope) ? 'locked' : 'active';
+}
+
+function secondsOf(value: unknown): number | undefined {
+  const moment = momentOf(value);
+  return moment !== undefined && Number.isFinite(moment) ? Math.floor(moment / 1_000) : undefined;
+}
+
+function credentialsOf(mapping: Mapping, scope: Scope): Credentials {
+  const passwords = mapping.password.flatMap((one) => passwordsOf(one, scope));
+  if (passwords.length > MAX_PASSWORDS) throw unmappable(`password: more than ${MAX_PASSWORDS} for one user`);
+  const totp = mapping.totp && totpOf(mapping.totp, scope);
+  return { passwords, ...(totp ? { totp } : {}) };
+}
+
+function passwordsOf(mapping: PasswordMapping, record: Scope): StoredPassword[] {
+  const { from, when, format, settings } = mapping;
+  const scopes = from === undefined ? [record] : rowsOf(from, record).map((row) => ({ ...record, row }));
+  return scopes.flatMap((scope) => {
+    if (when !== undefined && !isProved(when, scope)) return [];
+    const columns = Object.entries(mapping.columns).map(
+      ([name, field]) => [name, storedOf(field, scope)] as const,
+    );
+    if (isBlank(columns[0]?.[1])) return [];
+    const username = textFrom(mapping.username, record);
+    return {
+      format,
+      columns: Object.fromEntries(columns),
+      ...(settings
+        ? {
+            settings: Object.fromEntries(
+              Object.entries(settings).map(([name, value]) => [name, value.reveal()]),
+            ),
+          }
+        : {}),
+      ...(username === undefined ? {} : { username }),
+    };
+  });
+}
+
+/** Without the keys whose value is undefined. */
+function defined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
+}

@@ -1,0 +1,20 @@
+/** Subjects and the store's ids: `shop:4711` and `4711`, or the bare id for both. */
+import { FootbridgeError } from '../errors.ts';
+
+/** OpenID Connect Core section 2: 255 ASCII characters at most. */
+const SUBJECT = /^[\x21-\x7e]{1,255}$/;
+
+/** Throws mapping_failed for an id that no subject can be made of. */
+export function subjectOf(prefix: string, id: string): string {
+  const sub = prefix + id;
+  if (id !== '' && SUBJECT.test(sub)) return sub;
+  throw new FootbridgeError('mapping_failed', {
+    detail: 'the id is empty, too long, or has characters a subject may not have',
+  });
+}
+
+/** Undefined for another store's subject, and for what is none at all. */
+export function idOf(prefix: string, sub: string): string | undefined {
+  if (!SUBJECT.test(sub) || !sub.startsWith(prefix)) return undefined;
+  return sub.slice(prefix.length) || undefined;
+}
