@@ -1,0 +1,242 @@
+/**
+ * The ledger: where every user stands at every target. Each move is one statement: it locks the row, follows the
+ * table of transitions, writes the row, the outbox and the audit record, all or nothing.
+ */
+import { FootbridgeError } from '../errors.ts';
+import type { Json } from '../store/audit-log.ts';
+import { auditPart } from '../store/audit-log.ts';
+import type { Queryable } from '../store/db.ts';
+import { sqlStateOf, statement, UNIQUE_VIOLATION } from '../store/db.ts';
+import type { Part } from '../store/statement.ts';
+import type { Event, State } from './states.ts';
+import { EVENTS, nextState, statesBefore, TRANSITIONS } from './states.ts';
+
+export interface LedgerRow {
+  readonly target: string;
+  readonly sub: string;
+  readonly legacyId: string | null;
+  readonly state: State;
+  /** Counts the moves. */
+  readonly version: number;
+  /** Outlives going back to `legacy`, because the user at the target does. */
+  readonly targetUserId: string | null;
+  readonly provedAt: Date | null;
+  /** RFC 8176 values of the last proof. */
+  readonly amr: readonly string[] | null;
+  readonly releasedAt: Date | null;
+  readonly createdAt: Date | null;
+  readonly migratedAt: Date | null;
+  readonly stateChangedAt: Date;
+}
+
+export interface Move {
+  readonly target: string;
+  readonly sub: string;
+  readonly event: Event;
+  /** Who moves the user, as the audit log names them: `user`, `client:<id>`, `operator:<name>`. */
+  readonly actor: string;
+  /** The audit log's pseudonym of `sub`. */
+  readonly subject: Buffer;
+  /** With `prove` and `enqueue`. */
+  readonly legacyId?: string;
+  /** With `prove`. */
+  readonly amr?: readonly string[];
+  /** With `create`, which needs it. */
+  readonly targetUserId?: string;
+  /** For the audit record; no secrets. */
+  readonly detail?: Readonly<Record<string, Json>>;
+}
+
+const COLUMNS = `target, sub, legacy_id as "legacyId", state, version, target_user_id as "targetUserId",
+  proved_at as "provedAt", amr, released_at as "releasedAt", created_at as "createdAt",
+  migrated_at as "migratedAt", state_changed_at as "stateChangedAt"`;
+
+/** What an event writes besides the state: column → expression, and the values of its expressions from $3 on. */
+interface Writes {
+  readonly columns: Readonly<Record<string, string>>;
+  readonly values?: (move: Move) => unknown[];
+}
+
+const WRITES: Readonly<Record<Event, Writes>> = {
+  prove: {
+    columns: { proved_at: 'now()', legacy_id: '$3::text', amr: '$4::text[]' },
+    values: ({ legacyId, amr }) => [legacyId ?? null, amr ?? null],
+  },
+  enqueue: { columns: { legacy_id: '$3::text' }, values: ({ legacyId }) => [legacyId ?? null] },
+  release: { columns: { released_at: 'now()' } },
+  create: {
+    columns: { created_at: 'now()', target_user_id: '$3::text' },
+    values: ({ targetUserId }) => [targetUserId],
+  },
+  confirm: { columns: { migrated_at: 'now()' } },
+  revert: {
+    columns: { proved_at: 'null', amr: 'null', released_at: 'null', created_at: 'null', migrated_at: 'null' },
+  },
+  'cut-over': { columns: {} },
+  retire: { columns: {} },
+  exclude: { columns: {} },
+  fail: { columns: {} },
+  delete: { columns: {} },
+};
+
+/** The statement that makes one event happen, generated from the table of transitions. */
+function moveText(event: Event): { text: string; gate: string } {
+  const from = statesBefore(event);
+  const next = `case l.state ${from.map((state) => `when '${state}' then '${TRANSITIONS[state][event]}'`).join(' ')} end`;
+  const stays = from.filter((state) => TRANSITIONS[state][event] === state);
+  const moves = stays.length ? `l.state not in (${list(stays)})` : 'true';
+  const columns = Object.entries(WRITES[event].columns);
+  const set = [
+    'from_state = l.state',
+    `state = ${next}`,
+    `version = l.version + (${moves})::int`,
+    `state_changed_at = case when ${moves} then now() else l.state_changed_at end`,
+    ...columns.map(([column, expression]) => `${column} = ${expression}`),
+  ].join(', ');
+  const first = nextState('legacy', event);
+  if (!first) {
+    const text = `update ledger l set ${set} where target = $1::text and sub = $2::text and l.state in (${list(from)})`;
+    return { text, gate: 'and' };
+  }
+  // Nobody is in the ledger before something happens to them: no row means `legacy`.
+  const names = ['target', 'sub', 'state', 'from_state', ...columns.map(([column]) => column)];
+  const values = [
+    '$1::text',
+    '$2::text',
+    `'${first}'`,
+    `'legacy'`,
+    ...columns.map(([, expression]) => expression),
+  ];
+  const text = `insert into ledger as l (${names.join(', ')}) select ${values.join(', ')} %gate%
+    on conflict (target, sub) do update set ${set} where l.state in (${list(from)})`;
+  return { text, gate: 'where' };
+}
+
+const list = (states: readonly State[]) => states.map((state) => `'${state}'`).join(', ');
+
+const MOVES = Object.fromEntries(EVENTS.map((event) => [event, moveText(event)])) as Record<
+  Event,
+  ReturnType<typeof moveText>
+>;
+
+/**
+ * The move as parts of a larger statement. `ledger_row` has the row (and `from_state`) if the event was legal and is
+ * empty otherwise; nothing then was written. With `after`, the name of an earlier part, only if that part returned a row.
+ */
+export function moveParts(move: Move, after?: string): Part[] {
+  const { event, target, sub, actor, subject, detail } = move;
+  const { text, gate } = MOVES[event];
+  const condition = after ? `${gate} exists (select from ${after})` : '';
+  const gated = text.includes('%gate%') ? text.replace('%gate%', condition) : `${text} ${condition}`;
+  return [
+    {
+      name: 'ledger_row',
+      text: `${gated} returning ${COLUMNS}, from_state`,
+      values: [target, sub, ...(WRITES[event].values?.(move) ?? [])],
+    },
+    { name: 'ledger_moved', text: 'select * from ledger_row where from_state <> state', values: [] },
+    {
+      name: 'ledger_told',
+      text: `insert into ledger_outbox (target, sub, event, from_state, to_state, version)
+        select target, sub, $1::text, from_state, state, version from ledger_moved`,
+      values: [event],
+    },
+    auditPart({ actor, action: `ledger.${event}`, subject, detail: { target, ...detail } }, 'ledger_moved'),
+  ];
+}
+
+export interface Proof {
+  readonly target: string;
+  readonly sub: string;
+  readonly legacyId: string;
+  readonly amr: readonly string[];
+  /** The audit log's pseudonym of `sub`. */
+  readonly subject: Buffer;
+}
+
+/**
+ * A password was proved at our login page: for the statement that stores the login. The first proof makes the user
+ * `authenticated`; later ones only renew `proved_at`; whoever is excluded, deleted or cut over is left alone.
+ */
+export function proveParts(proof: Proof): Part[] {
+  return moveParts({ ...proof, event: 'prove', actor: 'user', detail: { amr: proof.amr } });
+}
+
+/** A part named `ledger_state` with the columns target and state; empty for a user without a row. */
+export function statePart(target: string, sub: string): Part {
+  return {
+    name: 'ledger_state',
+    text: 'select target, state from ledger where target = $1::text and sub = $2::text',
+    values: [target, sub],
+  };
+}
+
+/** A part named `ledger_found` with the columns of a `LedgerRow`; empty for a user without a row. */
+export function findPart(target: string, sub: string): Part {
+  return {
+    name: 'ledger_found',
+    text: `select ${COLUMNS} from ledger where target = $1::text and sub = $2::text`,
+    values: [target, sub],
+  };
+}
+
+/**
+ * Moves one user. Throws illegal_transition, already_linked (the target user belongs to somebody else),
+ * storage_unavailable.
+ */
+export async function move(q: Queryable, input: Move): Promise<LedgerRow> {
+  if (input.event === 'create' && !input.targetUserId)
+    throw new FootbridgeError('bad_request', { detail: 'no targetUserId' });
+  try {
+    const [row] = await q.runParts<LedgerRow & { from_state?: State }>(
+      moveParts(input),
+      'select * from ledger_row',
+    );
+    if (row) return withoutOrigin(row);
+  } catch (error) {
+    if (sqlStateOf(error) === UNIQUE_VIOLATION) throw new FootbridgeError('already_linked', { cause: error });
+    throw error;
+  }
+  const row = await find(q, input.target, input.sub);
+  throw new FootbridgeError('illegal_transition', {
+    detail: `${input.event} from ${row?.state ?? 'legacy'}`,
+  });
+}
+
+function withoutOrigin({ from_state: _, ...row }: LedgerRow & { from_state?: State }): LedgerRow {
+  return row;
+}
+
+const FIND = statement(`select ${COLUMNS} from ledger where target = $1 and sub = $2`);
+
+export async function find(q: Queryable, target: string, sub: string): Promise<LedgerRow | undefined> {
+  const [row] = await q.run<LedgerRow>(FIND, [target, sub]);
+  return row;
+}
+
+const STATES_OF = statement(`select ${COLUMNS} from ledger where sub = $1 order by target`);
+
+/** Where one user stands at every target that knows them. */
+export function states(q: Queryable, sub: string): Promise<LedgerRow[]> {
+  return q.run<LedgerRow>(STATES_OF, [sub]);
+}
+
+const COUNTS = statement(
+  'select target, state, count(*)::int as users from ledger group by target, state order by target, state',
+);
+
+export interface StateCount {
+  readonly target: string;
+  readonly state: State;
+  readonly users: number;
+}
+
+/** How many users stand where; `legacy` counts only those who came back. */
+export function counts(q: Queryable): Promise<StateCount[]> {
+  return q.run<StateCount>(COUNTS);
+}
+
+/** Whoever reads the outbox has a week of outage before reconciliation has to find what it missed. */
+export const SWEEP_OUTBOX = statement(`with gone as (delete from ledger_outbox where id in (
+    select id from ledger_outbox where at < now() - interval '7 days' limit $1) returning 1)
+  select count(*)::int as gone from gone`);

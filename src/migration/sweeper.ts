@@ -1,0 +1,31 @@
+/** Removes what has served its time: redemptions, signatures, counts, old outbox rows. */
+import type { Queryable, Statement } from '../store/db.ts';
+import { SWEEP_OUTBOX } from './ledger.ts';
+import { SWEEP_SIGNATURES } from './signed-calls.ts';
+import { SWEEP_TICKETS } from './tickets.ts';
+import { SWEEP_RATE, SWEEP_VOLUME } from './volume-fuse.ts';
+
+/** Rows per statement: short locks, and small enough to finish well within the statement timeout. */
+const BATCH_ROWS = 1_000;
+/** Batches per table and run: a backlog is taken down over several runs, not in one. */
+const MAX_BATCHES = 50;
+
+/** Deletes in bounded batches and returns the number of rows. Safe on several nodes at once. */
+export async function sweepMigration(db: Queryable): Promise<number> {
+  let total = 0;
+  for (const table of [SWEEP_TICKETS, SWEEP_SIGNATURES, SWEEP_RATE, SWEEP_VOLUME, SWEEP_OUTBOX]) {
+    total += await sweep(db, table);
+  }
+  return total;
+}
+
+/** Runs a statement that deletes at most $1 rows and answers how many are `gone`, until few are left. */
+export async function sweep(db: Queryable, table: Statement): Promise<number> {
+  let total = 0;
+  for (let batch = 0; batch < MAX_BATCHES; batch += 1) {
+    const [row] = await db.run<{ gone: number }>(table, [BATCH_ROWS]);
+    total += row?.gone ?? 0;
+    if ((row?.gone ?? 0) < BATCH_ROWS) break;
+  }
+  return total;
+}

@@ -1,0 +1,46 @@
+/**
+ * What a target is to the rooms above: a kind with its abilities, and the operator's settings for one instance of it.
+ *
+ * A new kind is a folder (or file) that exports a `TargetKind` and a line in `index.ts`; its test is one call of
+ * `targetKindContract`. Write down what the target really reads, with its bounds: a hash that it takes and can never
+ * verify locks a person out.
+ */
+import type { AcceptedFormat } from '../credentials/accepted-format.ts';
+import type { TotpSecret } from '../user.ts';
+import type { TargetSettings } from './target-settings.ts';
+
+/** An OpenID Connect claim without which the target cannot make a user. */
+export type NeededClaim = 'given_name' | 'family_name' | 'preferred_username' | 'email';
+
+/** The seeds that the target computes codes from; RFC 6238 leaves all three open. */
+export interface TotpRules {
+  readonly algorithms: readonly TotpSecret['algorithm'][];
+  readonly digits: readonly TotpSecret['digits'][];
+  readonly periodSeconds: readonly number[];
+}
+
+export interface TargetKind {
+  readonly kind: string;
+  /** The hash formats it reads, first preferred. */
+  readonly accepts: readonly AcceptedFormat[];
+  readonly totp: TotpRules;
+  readonly needs: readonly NeededClaim[];
+}
+
+/** One configured target. */
+export interface Target extends TargetKind, Omit<TargetSettings, 'kind' | 'accepts'> {}
+
+export interface Targets {
+  readonly all: readonly Target[];
+  byName(name: string): Target | undefined;
+  /** The target this OAuth client belongs to; a client belongs to one at most. */
+  byClient(clientId: string): Target | undefined;
+}
+
+export function readsTotp(rules: TotpRules, { algorithm, digits, periodSeconds }: TotpSecret): boolean {
+  return (
+    rules.algorithms.includes(algorithm) &&
+    rules.digits.includes(digits) &&
+    rules.periodSeconds.includes(periodSeconds)
+  );
+}
