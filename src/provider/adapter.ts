@@ -1,0 +1,88 @@
+/**
+ * oidc-provider's storage contract on top of the request's unit of work. The traps it settles are listed in
+ * `docs/provider.md`: atomic consumption, sessions that merge, expiry by database time, ids that are hashed at rest.
+ */
+import type { Adapter, AdapterFactory, AdapterPayload } from 'oidc-provider';
+import { errors } from 'oidc-provider';
+import { isFootbridgeError } from '../errors.ts';
+import type { Keyring } from '../store/encryption.ts';
+import { InteractionAdapter } from './interaction-cookie.ts';
+import type { StoredRecord } from './records.ts';
+import { newRecord } from './records.ts';
+import type { RequestScope, Scopes } from './request-scope.ts';
+import { currentScope } from './request-scope.ts';
+
+/** No id of ours is longer, and none contains anything else: such a value is not looked up at all. */
+const ID = /^[A-Za-z0-9_-]{1,128}$/;
+
+export function adapterFactory(scopes: Scopes, keyring: Keyring): AdapterFactory {
+  return (name) =>
+    name === 'Interaction' ? new InteractionAdapter(scopes, keyring) : new RecordAdapter(name, scopes);
+}
+
+class RecordAdapter implements Adapter {
+  readonly #kind: string;
+  readonly #scopes: Scopes;
+
+  constructor(kind: string, scopes: Scopes) {
+    this.#kind = kind;
+    this.#scopes = scopes;
+  }
+
+  get #scope(): RequestScope {
+    return currentScope(this.#scopes);
+  }
+
+  async find(id: string): Promise<AdapterPayload | undefined> {
+    if (!ID.test(id)) return undefined;
+    const record = await this.#scope.find(this.#kind, id).catch(asProtocolError);
+    return record && { ...payloadOf(record), jti: id };
+  }
+
+  async findByUid(uid: string): Promise<AdapterPayload | undefined> {
+    if (!ID.test(uid)) return undefined;
+    const record = await this.#scope.findSession(uid).catch(asProtocolError);
+    return record && payloadOf(record);
+  }
+
+  async findByUserCode(): Promise<undefined> {
+    return undefined; // the device flow is off
+  }
+
+  async upsert(id: string, payload: AdapterPayload, expiresInSeconds: number | undefined): Promise<void> {
+    // The library makes a new session for every cookie whose session has ended: with nobody in it, and nothing to remember.
+    if (this.#kind === 'Session' && !payload.accountId && !payload.state) return;
+    const record = newRecord(this.#kind, id, payload, expiresInSeconds);
+    // Two requests that use one jti or DPoP proof at once both find nothing: only one of them may write it.
+    if (this.#kind === 'ReplayDetection') this.#scope.saveOnce(record);
+    else this.#scope.save(record);
+  }
+
+  async consume(id: string): Promise<void> {
+    this.#scope.consume(this.#kind, id);
+  }
+
+  async destroy(id: string): Promise<void> {
+    if (this.#kind === 'Grant') this.#scope.revokeGrant(id);
+    else this.#scope.destroy(this.#kind, id);
+  }
+
+  /** Called once per model; the grant takes everything along at the first call. */
+  async revokeByGrantId(grantId: string): Promise<void> {
+    this.#scope.revokeGrant(grantId);
+  }
+}
+
+function payloadOf(record: StoredRecord): AdapterPayload {
+  const consumed = record.consumedAt ? { consumed: Math.floor(record.consumedAt.getTime() / 1000) } : {};
+  // A copy: the library changes what it gets, and what was read is compared with what is written.
+  return { ...structuredClone(record.payload), ...consumed } as AdapterPayload;
+}
+
+/** A lost database is `temporarily_unavailable` with status 503 (RFC 6749 section 4.1.2.1), never `server_error`. */
+export function asProtocolError(error: unknown): never {
+  if (!isFootbridgeError(error, 'storage_unavailable') && !isFootbridgeError(error, 'legacy_unavailable'))
+    throw error;
+  const out = new errors.CustomOIDCProviderError('temporarily_unavailable', error.message);
+  throw Object.assign(out, { status: 503, statusCode: 503, cause: error });
+}

@@ -1,0 +1,32 @@
+/** Client settings as oidc-provider's metadata (OpenID Connect Dynamic Client Registration 1.0, section 2). */
+import type { ClientMetadata } from 'oidc-provider';
+import type { ClientSettings } from './provider-settings.ts';
+
+export function clientMetadata(client: ClientSettings): ClientMetadata {
+  const usesCode = client.grantTypes.includes('authorization_code');
+  return {
+    client_id: client.clientId,
+    ...(client.name ? { client_name: client.name } : {}),
+    ...(client.secret && client.authMethod !== 'private_key_jwt'
+      ? { client_secret: client.secret.reveal() }
+      : {}),
+    token_endpoint_auth_method: client.authMethod,
+    ...(client.jwks ? { jwks: client.jwks as NonNullable<ClientMetadata['jwks']> } : {}),
+    ...(client.jwksUri ? { jwks_uri: client.jwksUri } : {}),
+    redirect_uris: [...client.redirectUris],
+    post_logout_redirect_uris: [...client.postLogoutRedirectUris],
+    grant_types: [...client.grantTypes],
+    response_types: usesCode ? ['code'] : [],
+    response_modes: ['query', 'form_post'],
+    ...(client.scopes ? { scope: client.scopes.join(' ') } : {}),
+    id_token_signed_response_alg: client.idTokenAlg,
+    ...(client.userinfoAlg ? { userinfo_signed_response_alg: client.userinfoAlg } : {}),
+    // A logout token without sid would leave a person's second sign-in alive at some clients (security.md, more traps).
+    ...(client.backchannelLogoutUri
+      ? { backchannel_logout_uri: client.backchannelLogoutUri, backchannel_logout_session_required: true }
+      : {}),
+    ...(client.dpopRequired ? { dpop_bound_access_tokens: true } : {}),
+    ...(client.parRequired ? { require_pushed_authorization_requests: true } : {}),
+    subject_type: 'public',
+  };
+}

@@ -1,0 +1,247 @@
+/**
+ * The public listener's one handler: the front door, the request's unit of work, our routes, and the provider behind
+ * them. Rotated keys make a new provider; requests under way finish on the old one.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type Router from '@koa/router';
+import type { Context, Middleware } from 'koa';
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
+import { errors } from 'oidc-provider';
+import { FootbridgeError } from '../errors.ts';
+import type { Db } from '../store/db.ts';
+import type { Part } from '../store/statement.ts';
+import { sessionCookieName } from './cookies.ts';
+import { Answered, fail } from './failure.ts';
+import { guard, securityHeaders } from './guard.ts';
+import type { ProviderKeys } from './keys.ts';
+import type { LoginRoutesOptions } from './login-routes.ts';
+import { loginRoutes } from './login-routes.ts';
+import type { BackchannelLogout } from './logout.ts';
+import { endSessionsOf } from './logout.ts';
+import type { ErrorKind, Page, Pages } from './pages/index.ts';
+import type { ProviderOptions } from './provider.ts';
+import { createProvider } from './provider.ts';
+import { sessionsOf } from './records.ts';
+import { currentScope, RaceLost, RequestScope } from './request-scope.ts';
+
+export interface FrontOptions
+  extends Omit<ProviderOptions, 'keys' | 'renderError' | 'renderLogout' | 'renderLoggedOut'>,
+    Omit<LoginRoutesOptions, 'provider' | 'renderPage' | 'scopes' | 'issuer' | 'clientName'> {
+  readonly db: Db;
+  readonly pages: Pages;
+  readonly backchannel: BackchannelLogout;
+  /** Other rooms' routes on the public listener. */
+  readonly routers: (door: ProviderDoor) => readonly Router[];
+  /** What a proved login writes in the same statement as its code. */
+  readonly loginParts: (login: { user: string; clientId: string; amr: readonly string[] }) => readonly Part[];
+  /** False while our database is known to be down: then only discovery and keys answer. */
+  readonly storageUp: () => boolean;
+  readonly onError: (error: unknown, where: string) => void;
+  /** For metrics; `route` is from a closed set. */
+  readonly onRequest?: (request: { route: string; status: number; seconds: number }) => void;
+}
+
+/** What other rooms' routes may ask of the provider, within their request. */
+export interface ProviderDoor {
+  resolveToken(token: string): Promise<{ clientId: string; scopes: readonly string[] } | undefined>;
+  /** Ends every provider session of this person, with all that hangs on it. */
+  endSessions(sub: string): Promise<number>;
+}
+
+export interface Front {
+  readonly handle: (req: IncomingMessage, res: ServerResponse) => void;
+  /** Swaps in a provider with these keys. */
+  reload(keys: ProviderKeys): void;
+}
+
+/** Answered without our database. */
+const WITHOUT_STORAGE = /^\/(\.well-known\/|jwks$|assets\/)/;
+
+export function openFront(options: FrontOptions, keys: ProviderKeys): Front {
+  let handle = build(options, keys);
+  return {
+    handle: (req, res) => void handle(req, res),
+    reload: (fresh) => {
+      handle = build(options, fresh);
+    },
+  };
+}
+
+function build(options: FrontOptions, keys: ProviderKeys): ReturnType<Provider['callback']> {
+  const render = renderer(options);
+  const names = new Map(options.settings.clients.map((client) => [client.clientId, client.name]));
+  const provider = createProvider({ ...options, keys, ...renderings(names, render) });
+  options.backchannel.attach(provider);
+  provider.on('server_error', (ctx: KoaContextWithOIDC, error) => options.onError(error, ctx.path));
+  (provider as unknown as NodeJS.EventEmitter).on('error', (error: unknown) =>
+    options.onError(error, 'listener'),
+  );
+  provider.on('authorization.success', (ctx: KoaContextWithOIDC) => {
+    const login = ctx.oidc.result?.login;
+    if (!login?.accountId || !ctx.oidc.client) return;
+    const parts = options.loginParts({
+      user: login.accountId,
+      clientId: ctx.oidc.client.clientId,
+      amr: login.amr ?? [],
+    });
+    options.scopes.getStore()?.also(...parts);
+  });
+  const { issuer, trustedProxies } = options.settings;
+  const login = loginRoutes({
+    ...options,
+    provider,
+    issuer,
+    renderPage: render.page,
+    clientName: (id) => names.get(id),
+  });
+  const use = (middleware: Middleware) => provider.use(middleware as never);
+  use(measured(options));
+  use(securityHeaders(issuer));
+  use(failures(options, render.error));
+  use(guard({ issuer, trustedProxies }));
+  use(cacheHeaders(options));
+  use(nothingToEnd(options, render.page));
+  use(unitOfWork(options));
+  const door: ProviderDoor = {
+    resolveToken: (token) => resolveToken(provider, token),
+    endSessions: async (sub) =>
+      endSessionsOf(provider, currentScope(options.scopes), await sessionsOf(options.db, sub)),
+  };
+  for (const router of [login, ...options.routers(door)]) {
+    use(router.routes() as Middleware);
+  }
+  return provider.callback();
+}
+
+const ROUTES = /^\/(\.well-known|auth|token|me|jwks|request|session|login|migration|legacy|assets)(?:\/|$)/;
+
+function measured({ onRequest }: FrontOptions): Middleware {
+  return async (ctx, next) => {
+    const startedAt = performance.now();
+    await next();
+    const seconds = (performance.now() - startedAt) / 1000;
+    onRequest?.({ route: ROUTES.exec(ctx.path)?.[1] ?? 'other', status: ctx.status, seconds });
+  };
+}
+
+/** Errors become answers here, whatever they went through. */
+function failures(options: FrontOptions, renderError: ReturnType<typeof renderer>['error']): Middleware {
+  return async (ctx, next) => {
+    try {
+      await next();
+      if (ctx.status === 404 && ctx.body === undefined) throw new FootbridgeError('not_found');
+      if (ctx.status === 503 && !ctx.response.get('Retry-After')) ctx.set('Retry-After', '2');
+    } catch (error) {
+      if (error instanceof Answered) return;
+      // A lost race is a double click or a replay: nothing of ours failed.
+      const isOurs = error instanceof FootbridgeError ? error.status >= 500 : !(error instanceof RaceLost);
+      if (isOurs) options.onError(error, ctx.path);
+      fail(ctx, error, renderError);
+    }
+  };
+}
+
+function cacheHeaders({ pages, settings, storageUp }: FrontOptions): Middleware {
+  return async (ctx, next) => {
+    const asset = ctx.method === 'GET' && ctx.path.startsWith('/assets/') ? pages.asset(ctx.path) : undefined;
+    if (asset) {
+      ctx.set('Cache-Control', 'public, max-age=31536000, immutable');
+      ctx.set('ETag', asset.etag);
+      ctx.type = asset.type;
+      ctx.body = asset.body;
+      return;
+    }
+    if (!WITHOUT_STORAGE.test(ctx.path) && !storageUp())
+      throw new FootbridgeError('storage_unavailable', { retryAfterSeconds: 2 });
+    await next();
+    if (ctx.status === 200 && (ctx.path === '/jwks' || ctx.path.startsWith('/.well-known/'))) {
+      ctx.set('Cache-Control', `public, max-age=${settings.keys.cacheSeconds}`);
+    }
+  };
+}
+
+/** A logout of nobody, asked for by no client: the library would make a session row for each such visitor. */
+function nothingToEnd({ settings }: FrontOptions, renderPage: PageRenderer): Middleware {
+  const cookie = sessionCookieName(settings.issuer);
+  return async (ctx, next) => {
+    const isAsked = ctx.method === 'GET' && ctx.path === '/session/end';
+    if (!isAsked || ctx.cookies.get(cookie) || ctx.query.client_id || ctx.query.id_token_hint) return next();
+    renderPage(ctx as Context, { page: 'logged-out' });
+  };
+}
+
+/** Everything a request writes is stored before its answer leaves. */
+function unitOfWork({ scopes, db }: FrontOptions): Middleware {
+  return async (ctx, next) => {
+    const scope = new RequestScope(ctx, db);
+    await scopes.run(scope, async () => {
+      await next();
+      await scope.flush();
+    });
+  };
+}
+
+type PageRenderer = (ctx: Context, page: Page, status?: number) => void;
+
+function renderer({ pages }: FrontOptions) {
+  const page: PageRenderer = (ctx, content, status = 200) => {
+    const uiLocales = ctx.state.uiLocales ?? ctx.query.ui_locales;
+    const locale = pages.chooseLocale({
+      ...(typeof uiLocales === 'string' ? { uiLocales } : {}),
+      ...(ctx.headers['accept-language'] ? { acceptLanguage: ctx.headers['accept-language'] } : {}),
+    });
+    ctx.status = status;
+    ctx.type = 'html';
+    ctx.set('Cache-Control', 'no-store');
+    ctx.set('Content-Language', locale);
+    ctx.set('Vary', 'Accept-Language');
+    if (status === 401) ctx.set('WWW-Authenticate', 'FormBased');
+    ctx.body = pages.render(content, { locale });
+  };
+  const error = (ctx: Context, content: { kind: ErrorKind; retryAfterSeconds?: number; detail?: string }) =>
+    page(ctx, { page: 'error', ...content }, ctx.status);
+  return { page, error };
+}
+
+/** The library's own pages load a font from another site; none of them is shown. */
+function renderings(names: ReadonlyMap<string, string | undefined>, render: ReturnType<typeof renderer>) {
+  const clientNameOf = (ctx: KoaContextWithOIDC) => {
+    const name = ctx.oidc.client && names.get(ctx.oidc.client.clientId);
+    return name ? { clientName: name } : {};
+  };
+  return {
+    renderError: async (
+      ctx: KoaContextWithOIDC,
+      out: { error: string; error_description?: string | undefined },
+      error: Error,
+    ) => {
+      const kind = errorKind(ctx, out, error);
+      render.error(ctx as unknown as Context, {
+        kind,
+        ...(kind === 'client' && out.error_description ? { detail: out.error_description } : {}),
+      });
+    },
+    renderLogout: async (ctx: KoaContextWithOIDC, form: string) => {
+      const [, action = '', xsrf = ''] =
+        /action="([^"]*)"><input type="hidden" name="xsrf" value="([^"]*)"/.exec(form) ?? [];
+      render.page(ctx as unknown as Context, { page: 'confirm-logout', action, xsrf, ...clientNameOf(ctx) });
+    },
+    renderLoggedOut: async (ctx: KoaContextWithOIDC) =>
+      render.page(ctx as unknown as Context, { page: 'logged-out' }),
+  };
+}
+
+function errorKind(ctx: KoaContextWithOIDC, out: { error: string }, error: Error): ErrorKind {
+  if (error instanceof errors.SessionNotFound) return ctx.headers.cookie ? 'expired' : 'no_cookies';
+  if (out.error === 'temporarily_unavailable') return 'storage_down';
+  if (out.error === 'server_error') return 'internal';
+  return 'client';
+}
+
+/** An access token of the client_credentials grant, as the API's callers present it (RFC 6750). */
+async function resolveToken(provider: Provider, token: string) {
+  const found = await provider.ClientCredentials.find(token);
+  // A sender-constrained token shown without its proof is no token.
+  if (!found?.isValid || !found.clientId || found.jkt) return undefined;
+  return { clientId: found.clientId, scopes: [...found.scopes] };
+}

@@ -1,0 +1,116 @@
+/**
+ * What a page shows, as plain data. Links and form targets may be paths (`/…`) or http(s) URLs; any other scheme
+ * is drawn as `#`. All other text is escaped where it is drawn.
+ */
+
+/** Why a login did not go through. `wrong` is the one answer to an unknown user and to a wrong password. */
+export type LoginProblem =
+  | 'wrong'
+  | 'throttled'
+  | 'locked'
+  | 'legacy_down'
+  | 'overloaded'
+  | 'cookies'
+  | 'expired';
+
+export type ErrorKind =
+  | 'expired'
+  | 'no_cookies'
+  | 'legacy_down'
+  | 'storage_down'
+  | 'overloaded'
+  | 'throttled'
+  | 'locked'
+  | 'client'
+  | 'not_found'
+  | 'internal';
+
+/** Posts `username`, `password`, `form_token`. */
+export interface LoginPage {
+  readonly page: 'login';
+  readonly action: string;
+  readonly formToken: string;
+  /** Shown in its field: the login hint, or what the person typed before. */
+  readonly username?: string;
+  readonly problem?: LoginProblem;
+  readonly retryAfterSeconds?: number;
+  readonly clientName?: string;
+  readonly cancelHref?: string;
+}
+
+/** Posts `code` (digits, maybe with spaces), `step`, `form_token`. */
+export interface CodePage {
+  readonly page: 'code';
+  readonly action: string;
+  readonly formToken: string;
+  /** Sealed by the caller: says which login this code belongs to. */
+  readonly step: string;
+  readonly problem?: 'wrong' | 'throttled';
+  readonly retryAfterSeconds?: number;
+  readonly cancelHref?: string;
+}
+
+/** Posts `choice` (`continue` or `other`), `form_token`. */
+export interface ChooseAccountPage {
+  readonly page: 'choose-account';
+  readonly action: string;
+  readonly formToken: string;
+  readonly name: string;
+  readonly clientName?: string;
+}
+
+/** Posts `xsrf`, and `logout=yes` only with the button that signs out (OpenID Connect RP-Initiated Logout 1.0, section 2). */
+export interface ConfirmLogoutPage {
+  readonly page: 'confirm-logout';
+  readonly action: string;
+  readonly xsrf: string;
+  readonly clientName?: string;
+}
+
+export interface LoggedOutPage {
+  readonly page: 'logged-out';
+}
+
+/** The person already lives in the target: a button leads there. */
+export interface MovedPage {
+  readonly page: 'moved';
+  readonly targetName: string;
+  readonly href: string;
+}
+
+export interface ErrorPage {
+  readonly page: 'error';
+  readonly kind: ErrorKind;
+  /** Short, and the same as in the log, so that support finds the line. */
+  readonly reference?: string;
+  readonly retryAfterSeconds?: number;
+  readonly backHref?: string;
+  /** Protocol text that is safe to show, in English. */
+  readonly detail?: string;
+}
+
+/** Carries `fields` on to `action` by one press of a button, because pages run no script. */
+export interface FormPostPage {
+  readonly page: 'form-post';
+  readonly action: string;
+  readonly fields: Readonly<Record<string, string>>;
+}
+
+export type Page =
+  | LoginPage
+  | CodePage
+  | ChooseAccountPage
+  | ConfirmLogoutPage
+  | LoggedOutPage
+  | MovedPage
+  | ErrorPage
+  | FormPostPage;
+
+export interface View {
+  readonly locale: Locale;
+  /** Pages hold neither script nor inline style, so a Content-Security-Policy needs no nonce for them. */
+  readonly nonce?: never;
+}
+
+export const LOCALES = ['en', 'de', 'fr'] as const;
+export type Locale = (typeof LOCALES)[number];

@@ -1,0 +1,76 @@
+/** One of every page in every state: the rehearsal at start draws them all, and so do the tests. */
+import type { ErrorKind, LoginProblem, Page } from './page.ts';
+
+const login = { page: 'login', action: '/login/sample', formToken: 'sample' } as const;
+const code = { page: 'code', action: '/login/sample', formToken: 'sample', step: 'sample' } as const;
+
+const LOGIN_PROBLEMS: readonly LoginProblem[] = [
+  'wrong',
+  'throttled',
+  'locked',
+  'legacy_down',
+  'overloaded',
+  'cookies',
+  'expired',
+];
+
+const ERROR_KINDS: readonly ErrorKind[] = [
+  'expired',
+  'no_cookies',
+  'legacy_down',
+  'storage_down',
+  'overloaded',
+  'throttled',
+  'locked',
+  'client',
+  'not_found',
+  'internal',
+];
+
+export const SAMPLES: Readonly<Record<string, Page>> = {
+  login: { ...login, clientName: 'Sample Shop', cancelHref: '/login/sample/abort' },
+  'login-plain': login,
+  ...Object.fromEntries(
+    LOGIN_PROBLEMS.map((problem) => [
+      `login-${problem}`,
+      { ...login, username: 'erika@example.com', problem },
+    ]),
+  ),
+  'login-throttled-wait': { ...login, username: 'erika', problem: 'throttled', retryAfterSeconds: 45 },
+  code: { ...code, cancelHref: '/login/sample/abort' },
+  'code-wrong': { ...code, problem: 'wrong' },
+  'code-throttled': { ...code, problem: 'throttled', retryAfterSeconds: 60 },
+  'choose-account': {
+    page: 'choose-account',
+    action: '/login/sample',
+    formToken: 'sample',
+    name: 'Erika Mustermann',
+    clientName: 'Sample Shop',
+  },
+  'confirm-logout': {
+    page: 'confirm-logout',
+    action: '/session/end/confirm',
+    xsrf: 'sample',
+    clientName: 'Sample Shop',
+  },
+  'logged-out': { page: 'logged-out' },
+  moved: { page: 'moved', targetName: 'New Login', href: 'https://login.example.com/' },
+  ...Object.fromEntries(
+    ERROR_KINDS.map((kind) => [
+      `error-${kind}`,
+      { page: 'error', kind, backHref: '/', reference: 'K7PQ-2MXD' },
+    ]),
+  ),
+  'error-expired-lost': { page: 'error', kind: 'expired' },
+  'error-client-detail': {
+    page: 'error',
+    kind: 'client',
+    reference: 'K7PQ-2MXD',
+    detail: "redirect_uri did not match any of the client's registered redirect_uris",
+  },
+  'form-post': {
+    page: 'form-post',
+    action: 'https://shop.example.com/callback',
+    fields: { state: 'sample' },
+  },
+};

@@ -1,0 +1,63 @@
+/**
+ * When a person is asked for something (oidc-provider's interaction policy), beyond its defaults: account selection
+ * (ZITADEL sends it with every request), an account that is gone, another person's login_hint, and the session's
+ * absolute lifetime. Consent is never asked for on its own account: our clients are the company's.
+ */
+
+import type { KoaContextWithOIDC } from 'oidc-provider';
+import { interactionPolicy } from 'oidc-provider';
+import { nowSeconds } from '../clock.ts';
+import type { User } from '../user.ts';
+import { isSamePerson } from './login-hint.ts';
+
+const { Check, Prompt, base } = interactionPolicy;
+
+export interface PolicyOptions {
+  readonly sessionSeconds: number;
+  readonly userBySub: (sub: string) => Promise<User | undefined>;
+}
+
+const prompted = (needed: boolean) => (needed ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT);
+const justLoggedIn = (ctx: KoaContextWithOIDC) => Boolean(ctx.oidc.result?.login);
+
+export function interactionPolicyFor({ sessionSeconds, userBySub }: PolicyOptions) {
+  const policy = base();
+  policy.add(new Prompt({ name: 'select_account', requestable: true }), 0);
+  const login = policy.get('login')!;
+  login.checks.add(
+    new Check('account_gone', 'the account of this session is gone', 'login_required', (ctx) =>
+      prompted(Boolean(ctx.oidc.session?.accountId) && !ctx.oidc.account),
+    ),
+  );
+  login.checks.add(
+    new Check('session_too_old', 'the session has reached its absolute lifetime', 'login_required', (ctx) => {
+      const loginTs = ctx.oidc.session?.loginTs;
+      return prompted(!justLoggedIn(ctx) && loginTs !== undefined && nowSeconds() - loginTs > sessionSeconds);
+    }),
+  );
+  login.checks.add(
+    new Check(
+      'login_hint',
+      'another person is hinted at than the one logged in',
+      'login_required',
+      async (ctx) => {
+        const hint = ctx.oidc.params?.login_hint;
+        const sub = ctx.oidc.session?.accountId;
+        if (typeof hint !== 'string' || !hint || !sub || justLoggedIn(ctx)) return Check.NO_NEED_TO_PROMPT;
+        const user = await userBySub(sub);
+        return prompted(!user || !isSamePerson(user, hint));
+      },
+    ),
+  );
+  const consent = policy.get('consent')!;
+  for (const reason of [
+    'native_client_prompt',
+    'op_scopes_missing',
+    'op_claims_missing',
+    'rs_scopes_missing',
+    'rar_prompt',
+  ]) {
+    consent.checks.remove(reason);
+  }
+  return policy;
+}

@@ -1,0 +1,130 @@
+/** The provider's settings: issuer, clients, lifetimes, limits. */
+import { z } from 'zod';
+import { count, httpOrigin, httpUrl, secret } from '../settings.ts';
+
+const DAY = 86_400;
+
+export const clientSettings = z
+  .strictObject({
+    clientId: z
+      .string()
+      .regex(/^[\x21-\x7e]{1,128}$/)
+      .describe('The client_id (RFC 6749 section 2.2).'),
+    name: z.string().max(80).optional().describe('Shown to people on the login page.'),
+    secret: secret.optional().describe('The client_secret; at least 12 characters.'),
+    authMethod: z
+      .enum(['client_secret_basic', 'client_secret_post', 'private_key_jwt'])
+      .default('client_secret_basic')
+      .describe('How the client authenticates at the token endpoint (OpenID Connect Core section 9).'),
+    jwks: z
+      .strictObject({ keys: z.array(z.record(z.string(), z.unknown())).min(1) })
+      .optional()
+      .describe('The client’s public keys, for private_key_jwt.'),
+    jwksUri: httpUrl.optional().describe('Where the client’s public keys are fetched from; prefer `jwks`.'),
+    redirectUris: z.array(z.string()).default([]).describe('Compared exactly (RFC 9700 section 4.1.3).'),
+    postLogoutRedirectUris: z.array(z.string()).default([]).describe('Where a logout may send the browser.'),
+    backchannelLogoutUri: httpUrl
+      .optional()
+      .describe('Receives logout tokens (OpenID Connect Back-Channel Logout 1.0).'),
+    grantTypes: z
+      .array(z.enum(['authorization_code', 'refresh_token', 'client_credentials']))
+      .default(['authorization_code'])
+      .describe('What the client may do at the token endpoint.'),
+    scopes: z
+      .array(z.string())
+      .optional()
+      .describe('The scopes it may ask for; all standard ones when absent.'),
+    pkce: z
+      .enum(['required', 'optional'])
+      .default('required')
+      .describe('PKCE (RFC 7636). Optional only for clients that cannot.'),
+    idTokenAlg: z.enum(['RS256', 'ES256']).default('RS256').describe('Signs the ID token.'),
+    userinfoAlg: z
+      .enum(['RS256', 'ES256'])
+      .optional()
+      .describe('Signs userinfo as a JWT; plain JSON when absent.'),
+    claimsInIdToken: z
+      .boolean()
+      .default(false)
+      .describe('Puts profile claims into the ID token too (ZITADEL’s isIdTokenMapping needs it).'),
+    dpopRequired: z.boolean().default(false).describe('Accepts only sender-constrained tokens (RFC 9449).'),
+    parRequired: z
+      .boolean()
+      .default(false)
+      .describe('Accepts only pushed authorization requests (RFC 9126).'),
+  })
+  .superRefine((client, context) => {
+    const fail = (path: string, message: string) =>
+      context.addIssue({ code: 'custom', path: [path], message });
+    if (client.authMethod === 'private_key_jwt') {
+      if (!client.jwks && !client.jwksUri) fail('jwks', 'private_key_jwt needs jwks or jwksUri');
+    } else if (!client.secret) fail('secret', `${client.authMethod} needs a secret`);
+    else if (client.secret.reveal().length < 12) fail('secret', 'a client secret has at least 12 characters');
+    if (client.grantTypes.includes('authorization_code') && client.redirectUris.length === 0) {
+      fail('redirectUris', 'authorization_code needs at least one redirect URI');
+    }
+    for (const [index, uri] of client.redirectUris.entries()) {
+      if (!URL.canParse(uri) || new URL(uri).hash || uri.includes('*'))
+        fail(`redirectUris.${index}`, 'expected an absolute URI without fragment or wildcard');
+    }
+  });
+export type ClientSettings = z.output<typeof clientSettings>;
+
+export const providerSettings = z.strictObject({
+  issuer: httpOrigin
+    .default('http://127.0.0.1:8080')
+    .describe('The public origin; also the `iss` of every token. https except on loopback.'),
+  clients: z.array(clientSettings).default([]).describe('The OAuth clients: targets and apps.'),
+  lifetimes: z
+    .strictObject({
+      sessionIdleSeconds: count(60, 30 * DAY, 8 * 3600).describe(
+        'A provider session ends after this long without use.',
+      ),
+      sessionSeconds: count(60, 90 * DAY, DAY).describe(
+        'A provider session ends this long after the login, used or not.',
+      ),
+      interactionSeconds: count(60, 3600, 900).describe('How long a login page may stay open.'),
+      codeSeconds: count(10, 600, 60).describe(
+        'Authorization codes; RFC 6749 section 4.1.2 allows 600 at most.',
+      ),
+      accessTokenSeconds: count(30, 3600, 600).describe('Access tokens.'),
+      idTokenSeconds: count(30, 3600, 300).describe('ID tokens.'),
+      refreshTokenSeconds: count(60, 90 * DAY, 14 * DAY).describe('Refresh tokens.'),
+    })
+    .prefault({}),
+  keys: z
+    .strictObject({
+      cacheSeconds: count(0, 86_400, 300).describe(
+        'How long clients may cache our key set; a next key is published at least this long before it signs.',
+      ),
+      refreshSeconds: count(1, 300, 10).describe('How often a node looks for rotated keys.'),
+    })
+    .prefault({}),
+  login: z
+    .strictObject({
+      failureFloorMs: count(0, 5_000, 600).describe(
+        'A refused login never answers sooner, so that time tells nothing.',
+      ),
+      accountFailures: count(1, 100, 5).describe(
+        'Wrong passwords per minute and identifier before it has to wait.',
+      ),
+      networkFailures: count(1, 100_000, 100).describe(
+        'Wrong passwords per minute and network (/24, /64) before it has to wait.',
+      ),
+      factorFailures: count(1, 20, 5).describe('Wrong one-time codes before the second factor is locked.'),
+      blockSeconds: count(1, 3600, 30).describe('The first wait; it doubles with each further failure.'),
+      maxBlockSeconds: count(1, 86_400, 900).describe('The longest wait.'),
+    })
+    .prefault({}),
+  acceptedOrigins: z
+    .array(httpOrigin)
+    .default([])
+    .describe(
+      'Internal origins our server may call although they resolve to private addresses (back-channel logout, jwksUri).',
+    ),
+  trustedProxies: z
+    .array(z.string())
+    .default([])
+    .describe('Addresses whose X-Forwarded-For is believed; the last entry counts.'),
+});
+export type ProviderSettings = z.output<typeof providerSettings>;
