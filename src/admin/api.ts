@@ -1,0 +1,96 @@
+/** The private listener: health, metrics, OpenAPI, and every operation over HTTP. Never reachable from outside. */
+import Router from '@koa/router';
+import type { Context, Middleware } from 'koa';
+import Koa from 'koa';
+import type { z } from 'zod';
+import { readBody } from '../body.ts';
+import { FootbridgeError, problem } from '../errors.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import type { Secret } from '../settings.ts';
+import type { Keyring } from '../store/encryption.ts';
+import type { Desk } from './operation.ts';
+import { operations } from './operations/index.ts';
+
+export interface PrivateOptions {
+  readonly desk: Desk;
+  readonly keyring: Keyring;
+  readonly token: Secret | undefined;
+  readonly metrics: Metrics;
+  readonly openApi: () => object;
+  /** Each named part and whether it is well; only `required` ones make the node not ready. */
+  readonly health: () => Promise<{ ready: boolean; parts: Record<string, string> }>;
+}
+
+export function privateApp(options: PrivateOptions): Koa {
+  const app = new Koa();
+  app.silent = true;
+  const router = new Router();
+  router.get('/healthz', (ctx) => {
+    ctx.body = { status: 'alive' };
+  });
+  router.get('/readyz', async (ctx) => {
+    const { ready, parts } = await options.health();
+    ctx.status = ready ? 200 : 503;
+    ctx.body = { ready, parts };
+  });
+  router.get('/metrics', async (ctx) => {
+    ctx.type = options.metrics.registry.contentType;
+    ctx.body = await options.metrics.registry.metrics();
+  });
+  router.get('/openapi.json', (ctx) => {
+    ctx.body = options.openApi();
+  });
+  for (const operation of operations) {
+    router.post(`/admin/api/${operation.name.replaceAll(' ', '/')}`, authenticated(options), async (ctx) => {
+      const body = await readJson(ctx as Context);
+      const { execute = false, ...input } = body;
+      const parsed = operation.input.safeParse(input);
+      if (!parsed.success) throw new FootbridgeError('bad_request', { detail: describe(parsed.error) });
+      ctx.body = await operation.run({ ...options.desk, actor: 'api' }, parsed.data, {
+        execute: execute === true,
+      });
+    });
+  }
+  app.use(answerErrors);
+  app.use(router.routes() as Middleware);
+  return app;
+}
+
+const answerErrors: Middleware = async (ctx, next) => {
+  ctx.set('Cache-Control', 'no-store');
+  ctx.set('X-Content-Type-Options', 'nosniff');
+  try {
+    await next();
+    if (ctx.status === 404 && ctx.body === undefined) throw new FootbridgeError('not_found');
+  } catch (error) {
+    const known =
+      error instanceof FootbridgeError ? error : new FootbridgeError('internal', { cause: error });
+    ctx.status = known.status;
+    ctx.body = { ...problem(known), ...(known.status < 500 && known.detail ? { detail: known.detail } : {}) };
+    ctx.type = 'application/problem+json';
+    if (known.status === 401) ctx.set('WWW-Authenticate', 'Bearer');
+  }
+};
+
+function authenticated({ token, keyring }: PrivateOptions): Middleware {
+  return async (ctx, next) => {
+    const given = /^Bearer (.+)$/.exec(ctx.get('authorization'))?.[1];
+    if (!token || !given || !keyring.equal(given, token.reveal())) throw new FootbridgeError('unauthorized');
+    await next();
+  };
+}
+
+async function readJson(ctx: Context): Promise<Record<string, unknown>> {
+  const raw = await readBody(ctx.req);
+  if (raw.length === 0) return {};
+  try {
+    const body: unknown = JSON.parse(raw.toString('utf8'));
+    if (body && typeof body === 'object' && !Array.isArray(body)) return body as Record<string, unknown>;
+  } catch {
+    // one answer for all of it
+  }
+  throw new FootbridgeError('bad_request', { detail: 'the body is not a JSON object' });
+}
+
+const describe = (error: z.ZodError) =>
+  error.issues.map((i) => `${i.path.join('.') || 'body'}: ${i.message}`).join('; ');

@@ -1,0 +1,128 @@
+/** `/openapi.json` (OpenAPI 3.1), generated from the schemas that check the requests. */
+import { z } from 'zod';
+import { ERRORS } from '../errors.ts';
+import type { RouteDescription } from '../migration/json-routes.ts';
+import { migrationOperations } from '../migration/migration-routes.ts';
+import { sessionOperations } from '../sessions/sessions-routes.ts';
+import { operations } from './operations/index.ts';
+
+type Json = Record<string, unknown>;
+
+const schemaOf = (schema: z.ZodType, io: 'input' | 'output'): Json => {
+  const { $schema: _draft, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as Json;
+  return rest;
+};
+
+const PROBLEM = {
+  type: 'object',
+  description: 'RFC 9457',
+  required: ['type', 'title', 'status', 'code'],
+  properties: {
+    type: { type: 'string' },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    code: { type: 'string' },
+  },
+};
+
+export function openApiDocument(issuer: string): Json {
+  const paths: Record<string, Json> = {};
+  const add = (path: string, method: string, operation: Json) => {
+    paths[path] = { ...paths[path], [method]: operation };
+  };
+  for (const route of [...migrationOperations, ...sessionOperations])
+    add(route.path.replace(/:(\w+)/g, '{$1}'), route.method.toLowerCase(), describe(route, issuer));
+  for (const operation of operations) {
+    add(`/admin/api/${operation.name.replaceAll(' ', '/')}`, 'post', {
+      summary: operation.summary,
+      tags: ['operator (private listener)'],
+      security: [{ operator: [] }],
+      requestBody: { content: { 'application/json': { schema: schemaOf(operation.input, 'input') } } },
+      responses: { 200: { description: 'Done.' }, ...problemsFor(['unauthorized', 'bad_request']) },
+    });
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Footbridge',
+      version: '0.1.0',
+      description: 'What a target calls while users move, and what operators do.',
+    },
+    servers: [{ url: issuer }],
+    paths,
+    components: {
+      schemas: { Problem: PROBLEM },
+      securitySchemes: {
+        token: {
+          type: 'oauth2',
+          flows: {
+            clientCredentials: {
+              tokenUrl: `${issuer}/token`,
+              scopes: Object.fromEntries(migrationOperations.map((o) => [o.scope, o.summary])),
+            },
+          },
+        },
+        signature: {
+          type: 'apiKey',
+          in: 'header',
+          name: 'ZITADEL-Signature',
+          description:
+            't=<unix seconds>,v1=<hex HMAC-SHA256 of `t.body`>; 300 s tolerance; each signature serves once.',
+        },
+        operator: { type: 'http', scheme: 'bearer' },
+      },
+    },
+  };
+}
+
+function describe(route: RouteDescription, issuer: string): Json {
+  const inPath = new Set([...route.path.matchAll(/:(\w+)/g)].map((match) => match[1]));
+  const parameters = Object.entries(route.parameters?.shape ?? {}).map(([name, schema]) => ({
+    name,
+    in: inPath.has(name) ? 'path' : 'query',
+    required: true,
+    schema: schemaOf(schema as z.ZodType, 'input'),
+  }));
+  return {
+    summary: route.summary,
+    tags: [route.path.split('/')[1]],
+    servers: [{ url: issuer }],
+    security: [
+      ...(route.scope === 'signature' ? [] : [{ token: [route.scope] }]),
+      ...(route.method === 'GET' ? [] : [{ signature: [] }]),
+    ],
+    parameters,
+    ...(route.request
+      ? {
+          requestBody: {
+            required: true,
+            content: { 'application/json': { schema: schemaOf(route.request, 'input') } },
+          },
+        }
+      : {}),
+    responses: {
+      200: {
+        description: 'Done.',
+        content: { 'application/json': { schema: schemaOf(route.response, 'output') } },
+      },
+      ...problemsFor(route.errors),
+    },
+  };
+}
+
+function problemsFor(codes: readonly (keyof typeof ERRORS)[]): Record<string, Json> {
+  const byStatus = new Map<number, string[]>();
+  for (const code of codes) {
+    const [status, sentence] = ERRORS[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), `\`${code}\`: ${sentence}`]);
+  }
+  return Object.fromEntries(
+    [...byStatus].map(([status, sentences]) => [
+      status,
+      {
+        description: sentences.join(' '),
+        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+      },
+    ]),
+  );
+}

@@ -1,0 +1,44 @@
+/**
+ * What an operator can do, defined once and reached from the command line, the HTTP API and the console. An operation
+ * with `changes: true` is a dry run unless told to execute.
+ */
+import type { z } from 'zod';
+import type { Directory } from '../legacy/directory.ts';
+import type { AuditLog } from '../store/audit-log.ts';
+import type { Db } from '../store/db.ts';
+import type { Keyring } from '../store/encryption.ts';
+import type { SchemaStatus } from '../store/schema.ts';
+
+/** What operations work with. */
+export interface Desk {
+  readonly db: Db;
+  readonly keyring: Keyring;
+  readonly audit: AuditLog;
+  readonly directory: Directory;
+  readonly schema: () => Promise<SchemaStatus>;
+  readonly keyCacheSeconds: number;
+  readonly keepKeysSeconds: number;
+  /** Who is at the desk, for the audit log. */
+  readonly actor: string;
+}
+
+export interface Operation<Input extends z.ZodObject = z.ZodObject, Output = unknown> {
+  /** Two words, as on the command line: `user show`. */
+  readonly name: string;
+  readonly summary: string;
+  readonly input: Input;
+  /** Names of input fields given by position on the command line. */
+  readonly positional?: readonly (keyof z.output<Input> & string)[];
+  readonly changes: boolean;
+  run(desk: Desk, input: z.output<Input>, options: { execute: boolean }): Promise<Output>;
+  /** For people; the machine-readable answer is the output itself. */
+  print(output: Output): string;
+  /** True when something wrong was found: the command exits with 1. */
+  foundWrong?(output: Output): boolean;
+}
+
+export function defineOperation<Input extends z.ZodObject, Output>(
+  operation: Operation<Input, Output>,
+): Operation {
+  return operation as unknown as Operation;
+}

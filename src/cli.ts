@@ -1,0 +1,211 @@
+/**
+ * The command line. People's text and progress go to stderr, answers to stdout; `--json` makes the answers machine-
+ * readable. Exit code 0: done; 1: found something wrong; 2: could not run.
+ */
+import { existsSync, writeFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import type { Operation } from './admin/operation.ts';
+import { operations } from './admin/operations/index.ts';
+import type { Settings } from './config.ts';
+import { ConfigError, configSchema, loadConfig } from './config.ts';
+import { FootbridgeError } from './errors.ts';
+import { hashCommand } from './hash-command.ts';
+import { PortBusyError } from './listener.ts';
+import { EmbeddedPostgresError } from './store/embedded.ts';
+import { SchemaError, schemaUp } from './store/schema.ts';
+
+interface Shared {
+  readonly config: string;
+  readonly json?: boolean;
+}
+
+const DEMO_DATA = '.footbridge';
+/** Beside a running demo the commands look into the demo, unless told otherwise. */
+const DEFAULT_CONFIG =
+  ['footbridge.yaml', `${DEMO_DATA}/footbridge.yaml`].find((file) => existsSync(file)) ?? 'footbridge.yaml';
+const EXIT = { ok: 0, wrong: 1, failed: 2 } as const;
+
+const say = (text: string) => process.stderr.write(`${text}\n`);
+const answer = (value: unknown, shared: Shared, text: string) =>
+  process.stdout.write(`${shared.json ? JSON.stringify(value) : text}\n`);
+
+export async function runCli(argv: readonly string[]): Promise<number> {
+  const outcome = { code: EXIT.ok as number };
+  const program = new Command('footbridge')
+    .description('An OpenID Provider in front of a legacy user store, so that people move without noticing.')
+    .exitOverride()
+    .configureOutput({ writeErr: (text) => process.stderr.write(text) });
+  const command = (parent: Command, name: string, summary: string) =>
+    parent
+      .command(name)
+      .description(summary)
+      .option('--config <file>', 'configuration file', DEFAULT_CONFIG)
+      .option('--json', 'machine-readable answer on stdout');
+  addServers(program, command);
+  addConfig(program, command);
+  addSchema(program, command, outcome);
+  addHash(program, outcome);
+  for (const operation of operations) addOperation(program, command, { operation, outcome });
+  try {
+    await program.parseAsync(argv as string[]);
+    return outcome.code;
+  } catch (error) {
+    return report(error);
+  }
+}
+
+type MakeCommand = (parent: Command, name: string, summary: string) => Command;
+
+function addServers(program: Command, command: MakeCommand): void {
+  command(program, 'start', 'Runs the server.').action(async ({ config }: Shared) => {
+    const { runServer } = await import('./run.ts');
+    await runServer(loadConfig(config));
+  });
+  program
+    .command('demo')
+    .description(
+      'Runs everything with a demo legacy shop, a demo target and a new app, on an embedded database.',
+    )
+    .option('--reset', 'begin anew')
+    .option('--data <folder>', 'where the demo keeps its data', DEMO_DATA)
+    .option('--port <port>', 'Footbridge’s port; the others follow from it', '8080')
+    .action(async (options: { reset?: boolean; data: string; port: string }) => {
+      const { runDemo } = await import('../example/demo/main.ts');
+      await runDemo({ reset: options.reset ?? false, data: options.data, port: Number(options.port) });
+    });
+}
+
+function addConfig(program: Command, command: MakeCommand): void {
+  const config = program.command('config').description('The configuration file.');
+  command(config, 'check', 'Checks the file and names every problem with line and column.').action(
+    (shared: Shared) => {
+      loadConfig(shared.config);
+      answer({ ok: true, file: shared.config }, shared, `${shared.config} is well.`);
+    },
+  );
+  config
+    .command('schema')
+    .description('Prints the JSON Schema of the file, for editors.')
+    .option('--output <file>', 'write to a file')
+    .action(({ output }: { output?: string }) => {
+      const text = `${JSON.stringify(configSchema(), null, 2)}\n`;
+      if (output) writeFileSync(output, text);
+      else process.stdout.write(text);
+    });
+}
+
+function addSchema(program: Command, command: MakeCommand, _outcome: { code: number }): void {
+  command(
+    groupOf(program, 'schema', 'Our own database.'),
+    'up',
+    'Applies the schema steps that are missing.',
+  ).action(async (shared: Shared) => {
+    const url = loadConfig(shared.config).database.url.reveal();
+    const done = await schemaUp({ url, log: say });
+    answer(done ?? { ok: true }, shared, 'The database is up to date.');
+  });
+}
+
+function addHash(program: Command, outcome: { code: number }): void {
+  const hash = program.command('hash').description('Password hashes.');
+  const kinds = {
+    identify: 'Says which format each line is written in.',
+    verify: 'Verifies the password of each line.',
+    translate: 'Writes each line’s hash in a form the target reads.',
+  };
+  for (const [kind, summary] of Object.entries(kinds)) {
+    hash
+      .command(`${kind} <file>`)
+      .description(`${summary} FILE holds one JSON object per line; - reads stdin.`)
+      .action(async (file: string) => {
+        outcome.code = await hashCommand(kind as keyof typeof kinds, file, {
+          out: (line) => process.stdout.write(`${line}\n`),
+          say,
+        });
+      });
+  }
+}
+
+function groupOf(program: Command, name: string, description: string): Command {
+  return program.commands.find((c) => c.name() === name) ?? program.command(name).description(description);
+}
+
+function addOperation(
+  program: Command,
+  command: MakeCommand,
+  { operation, outcome }: { operation: Operation; outcome: { code: number } },
+): void {
+  const [group = '', verb = ''] = operation.name.split(' ');
+  const made = command(
+    groupOf(program, group, ''),
+    [verb, ...(operation.positional ?? []).map((name) => `<${name}>`)].join(' '),
+    operation.summary,
+  );
+  if (operation.changes) made.option('--execute', 'really do it; without it nothing is changed');
+  for (const [name, field] of Object.entries(operation.input.shape)) {
+    if (operation.positional?.includes(name)) continue;
+    const isFlag = field.safeParse(true).success;
+    made.option(
+      `--${kebab(name)}${isFlag ? '' : ' <value>'}`,
+      (field as { description?: string }).description ?? '',
+    );
+  }
+  made.action(async (...args: unknown[]) => {
+    const values = args.slice(0, operation.positional?.length ?? 0);
+    const {
+      config,
+      json,
+      execute = false,
+      ...options
+    } = args[values.length] as Shared & Record<string, unknown>;
+    const given = Object.fromEntries((operation.positional ?? []).map((name, i) => [name, values[i]]));
+    const input = operation.input.parse({ ...options, ...given });
+    const output = await atDesk(loadConfig(config), (desk) =>
+      operation.run(desk, input, { execute: execute === true }),
+    );
+    answer(output, { config, ...(json ? { json } : {}) }, operation.print(output));
+    if (operation.foundWrong?.(output)) outcome.code = EXIT.wrong;
+  });
+}
+
+async function atDesk<T>(
+  settings: Settings,
+  work: (desk: import('./admin/operation.ts').Desk) => Promise<T>,
+): Promise<T> {
+  const { openDesk } = await import('./app.ts');
+  const { desk, close } = await openDesk(settings, process.env.USER ?? 'cli');
+  try {
+    return await work(desk);
+  } finally {
+    await close();
+  }
+}
+
+const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+/** One sentence for what an operator can mend; a place in the code only for what is our fault. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.failed;
+  if (error instanceof ConfigError) {
+    say(error.message);
+    return EXIT.wrong;
+  }
+  if (error instanceof FootbridgeError) {
+    say(
+      error.detail && error.status < 500
+        ? `${error.message} ${error.detail}`
+        : `${error.message}${error.detail ? ` (${error.detail})` : ''}`,
+    );
+    return error.code === 'user_not_found' ? EXIT.wrong : EXIT.failed;
+  }
+  if (
+    error instanceof EmbeddedPostgresError ||
+    error instanceof SchemaError ||
+    error instanceof PortBusyError
+  ) {
+    say(error.message);
+    return EXIT.failed;
+  }
+  say(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  return EXIT.failed;
+}

@@ -1,0 +1,188 @@
+/**
+ * The configuration file: YAML, `${NAME}` and `${NAME:-default}` from the environment, checked against every room's
+ * settings. Problems are all reported at once, each with file, line, column, path and what is expected.
+ */
+import { readFileSync } from 'node:fs';
+import { LineCounter, parseDocument, visit } from 'yaml';
+import { z } from 'zod';
+import { passwordSettings } from './credentials/password-settings.ts';
+import { legacySettings } from './legacy/legacy-settings.ts';
+import { pagesSettings } from './provider/pages/pages-settings.ts';
+import { providerSettings } from './provider/provider-settings.ts';
+import { legacySessionSettings } from './sessions/legacy-session-settings.ts';
+import { count, secret } from './settings.ts';
+import { targetSettings } from './targets/target-settings.ts';
+
+const listener = (port: number, what: string) =>
+  z
+    .strictObject({
+      host: z.string().default('127.0.0.1').describe('Address to listen on.'),
+      port: count(0, 65_535, port).describe(what),
+    })
+    .prefault({});
+
+const MASTER_KEY_BYTES = 32;
+const masterKey = secret.refine((key) => Buffer.from(key.reveal(), 'base64').length === MASTER_KEY_BYTES, {
+  error: 'expected 32 bytes in base64, as `openssl rand -base64 32` makes them',
+});
+
+export const settings = z.strictObject({
+  database: z
+    .strictObject({
+      url: secret.describe('Our own PostgreSQL (14 or newer): postgres://user:password@host/database.'),
+      poolSize: count(2, 200, 10).describe('Connections per node.'),
+      preparedStatements: z.boolean().default(true).describe('False behind a pooler in transaction mode.'),
+    })
+    .describe('Footbridge’s own database; never the legacy store.'),
+  masterKey: z
+    .union([masterKey, z.array(masterKey).min(1)])
+    .describe(
+      '32 random bytes in base64: seals keys and cookies at rest. A list: the first seals, all open.',
+    ),
+  listen: z
+    .strictObject({
+      public: listener(8080, 'Logins, tokens, secret retrieval.'),
+      private: listener(8081, 'Health, metrics, the operator’s API. Never to be reached from outside.'),
+    })
+    .prefault({}),
+  provider: providerSettings.prefault({}),
+  legacy: legacySettings,
+  passwords: passwordSettings.prefault({}),
+  targets: targetSettings,
+  legacySessions: legacySessionSettings,
+  pages: pagesSettings.prefault({}),
+  admin: z
+    .strictObject({
+      token: secret
+        .optional()
+        .describe('Opens the operator’s API (Authorization: Bearer). Without it the API is closed.'),
+    })
+    .prefault({}),
+  log: z
+    .strictObject({
+      level: z
+        .enum(['debug', 'info', 'warn', 'error', 'silent'])
+        .default('info')
+        .describe('How much is logged.'),
+    })
+    .prefault({}),
+});
+export type Settings = z.output<typeof settings>;
+export type SettingsInput = z.input<typeof settings>;
+
+export interface ConfigProblem {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly path: string;
+  readonly message: string;
+}
+
+export class ConfigError extends Error {
+  readonly problems: readonly ConfigProblem[];
+  constructor(problems: readonly ConfigProblem[]) {
+    super(
+      problems
+        .map((p) => `${p.file}:${p.line}:${p.column} ${p.path ? `${p.path}: ` : ''}${p.message}`)
+        .join('\n'),
+    );
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+/** Reads and checks the file. Throws ConfigError with every problem found. */
+export function loadConfig(file: string, env: NodeJS.ProcessEnv = process.env): Settings {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    const why =
+      (error as NodeJS.ErrnoException).code === 'ENOENT'
+        ? 'there is no such file'
+        : `cannot be read (${(error as NodeJS.ErrnoException).code})`;
+    throw new ConfigError([
+      { file, line: 1, column: 1, path: '', message: `${why}; name another with --config FILE` },
+    ]);
+  }
+  return parseConfig(text, { file, env });
+}
+
+export function parseConfig(text: string, { file, env }: { file: string; env: NodeJS.ProcessEnv }): Settings {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const at = (offset: number) => {
+    const { line, col } = lines.linePos(offset);
+    return { file, line: Math.max(1, line), column: Math.max(1, col) };
+  };
+  const problems: ConfigProblem[] = document.errors.map((error) => ({
+    ...at(error.pos[0]),
+    path: '',
+    message: error.message,
+  }));
+  if (problems.length) throw new ConfigError(problems);
+  visit(document, {
+    Scalar(_key, node) {
+      if (typeof node.value !== 'string') return;
+      node.value = node.value.replace(
+        /\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g,
+        (_all, name: string, fallback?: string) => {
+          const value = env[name] ?? fallback;
+          if (value === undefined)
+            problems.push({
+              ...at(node.range?.[0] ?? 0),
+              path: '',
+              message: `the environment variable ${name} is not set`,
+            });
+          return value ?? '';
+        },
+      );
+    },
+  });
+  const parsed = settings.safeParse(document.toJS() ?? {});
+  if (parsed.success && problems.length === 0) return parsed.data;
+  const positionOf = (path: readonly PropertyKey[]) => {
+    for (let length = path.length; length >= 0; length--) {
+      const node = length ? document.getIn(path.slice(0, length), true) : document.contents;
+      const range = (node as { range?: [number, number, number] } | undefined)?.range;
+      if (range) return at(range[0]);
+    }
+    return at(0);
+  };
+  const told = new Set(problems.map(({ line, column }) => `${line}:${column}`));
+  for (const issue of flatten(parsed.error?.issues ?? [])) {
+    const { line, column } = positionOf(issue.path);
+    // What a missing variable leaves behind is no problem of its own.
+    if (told.has(`${line}:${column}`)) continue;
+    problems.push({ ...positionOf(issue.path), path: issue.path.join('.'), message: issue.message });
+  }
+  throw new ConfigError(problems);
+}
+
+type Issue = z.core.$ZodIssue;
+
+/** Unknown keys are named one by one, and a union's problem is that of its closest branch. */
+function flatten(
+  issues: readonly Issue[],
+  prefix: readonly PropertyKey[] = [],
+): { path: PropertyKey[]; message: string }[] {
+  return issues.flatMap((issue) => {
+    const path = [...prefix, ...issue.path];
+    if (issue.code === 'unrecognized_keys')
+      return issue.keys.map((key) => ({ path: [...path, key], message: 'there is no such setting' }));
+    if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+      const closest = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0]!;
+      if (depth(closest) > 0) return flatten(closest, path);
+      const sentences = new Set(issue.errors.flat().map(({ message }) => sentenceOf(message)));
+      return [{ path, message: [...sentences].join(', or ') }];
+    }
+    return [{ path, message: sentenceOf(issue.message) }];
+  });
+}
+const sentenceOf = (message: string) => message.replace(/^Invalid input: /, '');
+const depth = (issues: readonly Issue[]) => Math.max(0, ...issues.map((issue) => issue.path.length));
+
+/** For editors: `# yaml-language-server: $schema=…`. */
+export function configSchema(): object {
+  return z.toJSONSchema(settings, { io: 'input', target: 'draft-7', unrepresentable: 'any' });
+}
