@@ -1,0 +1,74 @@
+/** Footbridge as a process of its own, started as its operator does: `footbridge start --config …`. */
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parse, stringify } from 'yaml';
+import { Browser } from '../support/browser.ts';
+import { freePort } from '../support/ports.ts';
+import type { World } from './world.ts';
+
+export interface Server {
+  readonly issuer: string;
+  readonly inside: string;
+  readonly process: ChildProcess;
+  /** All it has written to stdout and stderr. */
+  output(): string;
+  /** Resolves to the exit code. */
+  readonly exited: Promise<number | null>;
+}
+
+/** Another node beside the world's own, on the same databases, under an issuer of its own. */
+export async function startServer(
+  world: World,
+  change: (settings: Settings) => void = () => undefined,
+): Promise<Server> {
+  const [port, inner] = [await freePort(), await freePort()];
+  const issuer = `http://127.0.0.1:${port}`;
+  const settings = parse(readFileSync(world.configFile, 'utf8')) as Settings;
+  settings.provider.issuer = issuer;
+  settings.listen = { public: { port }, private: { port: inner } };
+  settings.log = { level: 'debug' };
+  change(settings);
+  const file = join(world.data, `server-${port}.yaml`);
+  writeFileSync(file, stringify(settings), { mode: 0o600 });
+  const child = spawn(process.execPath, [
+    resolve(import.meta.dirname, '../../bin/footbridge.js'),
+    'start',
+    '--config',
+    file,
+  ]);
+  const chunks: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+  const output = () => Buffer.concat(chunks).toString();
+  const exited = once(child, 'exit').then(([code]) => code as number | null);
+  await until(async () => {
+    if (child.exitCode !== null) throw new Error(`the server ended: ${output()}`);
+    return (await new Browser().visit(`${issuer}/.well-known/openid-configuration`)).status === 200;
+  });
+  return { issuer, inside: `http://127.0.0.1:${inner}`, process: child, output, exited };
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the file as it was written, changed by tests at will
+type Settings = Record<string, any>;
+
+const PAUSE_MS = 50;
+
+/** Waits for a condition; a refused connection is a no. */
+export async function until(condition: () => Promise<boolean>, timeoutMs = 20_000): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const met = await condition().catch((error) => {
+      if (
+        (error as NodeJS.ErrnoException).code === 'ECONNREFUSED' ||
+        (error as NodeJS.ErrnoException).code === 'ECONNRESET'
+      )
+        return false;
+      throw error;
+    });
+    if (met) return;
+    if (Date.now() > deadline) throw new Error(`not met within ${timeoutMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  }
+}
