@@ -56,6 +56,16 @@ export interface Credentials {
   /** Any of them opens the door (an LDAP entry may hold several). Empty: no password can match. */
   readonly passwords: readonly StoredPassword[];
   readonly totp?: TotpSecret;
+  /** The store's own verdict, where it is to be asked. */
+  readonly storeCheck?: StoreCheck;
+}
+
+/** A password that the store checks itself: an LDAP bind, a call. */
+export interface StoreCheck {
+  /** True: no hash is looked at; false: only what no hash opens is asked for. */
+  readonly only: boolean;
+  /** False: it is wrong. Throws legacy_unavailable. */
+  verify(password: string): Promise<boolean>;
 }
 
 /** One person as the legacy store holds them now. */

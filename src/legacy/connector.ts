@@ -1,14 +1,17 @@
+import type { z } from 'zod';
+
 /**
  * A connector is one way into a legacy user store. It finds rows and says nothing about what they mean: that is the
  * mapping's part, and deadlines, retries and caching are the directory's.
  *
  * A new one, in five steps:
- * 1. `connectors/<name>.ts` exports a function that takes its settings and returns a `Connector`. It imports its
- *    driver inside, and connects when first asked: opening never fails because the store is down.
+ * 1. `connectors/<name>/` exports a `connectorKind`: the schema of its settings, and a function that takes them and
+ *    returns a `Connector`. It imports its driver inside, and connects when first asked: opening never fails because
+ *    the store is down.
  * 2. Values reach the store as parameters of its own protocol, never as text in a statement, filter or path.
  * 3. Every failure of the store is thrown as `legacy_unavailable` with a `detail` that names host, table or code, and
  *    no value. A value the store cannot even compare (a letter where it expects a number) finds nobody: it is no failure.
- * 4. Its settings go to `legacy-settings.ts`, its name and opener to `connectors/index.ts`.
+ * 4. One line in `connectors/index.ts`: its name there is its key in the settings.
  * 5. Its test calls `connectorContract` (test/legacy/connector-contract.ts) with a store of three users.
  */
 
@@ -39,6 +42,11 @@ export interface Connector {
   related?(id: string): Promise<Related>;
   /** Capability: marks in the store itself that this user has moved, or has not. Throws user_not_found. */
   flag?(id: string, migrated: boolean): Promise<void>;
+  /**
+   * Capability: the store checks the password itself (an LDAP bind, an API call), for those whose hash cannot be read.
+   * False: it is wrong. Throws legacy_unavailable: an outage is never a wrong password.
+   */
+  verifyPassword?(row: LegacyRow, password: string): Promise<boolean>;
   /** Capability: all users in the order of their ids, `limit` at most, after the id given (empty at the start). */
   page?(after: string, limit: number): Promise<readonly LegacyRow[]>;
 }
@@ -47,3 +55,17 @@ export interface Connector {
 export const MAX_CANDIDATES = 20;
 /** One user's roles, credentials, properties: a query that gives more has lost its condition. */
 export const MAX_RELATED_ROWS = 1_000;
+
+/** One way into a store as the settings offer it. */
+export interface ConnectorKind<Settings extends z.ZodType = z.ZodType> {
+  readonly settings: Settings;
+  open(settings: z.output<Settings>, limits: { readonly timeoutMs: number }): Connector;
+  /** Names that the mapping may use with `from`. */
+  relatedNames?(settings: z.output<Settings>): readonly string[];
+  /** Whether the store can check passwords itself. */
+  verifiesPasswords?(settings: z.output<Settings>): boolean;
+  /** Columns that what people type is compared with; undefined where only the store knows. */
+  loginColumns?(settings: z.output<Settings>): readonly string[] | undefined;
+}
+
+export const connectorKind = <Settings extends z.ZodType>(kind: ConnectorKind<Settings>) => kind;

@@ -3,12 +3,12 @@ import { FootbridgeError, isFootbridgeError } from '../errors.ts';
 import type { LegacyEntry, User } from '../user.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
 import type { Connector, LegacyRow } from './connector.ts';
-import { openConnector } from './connectors/index.ts';
 import { withinDeadline } from './deadline.ts';
 import type { DirectoryEntry } from './entries.ts';
 import { readEntries } from './entries.ts';
 import { textsFrom } from './fields.ts';
 import type { LegacySettings } from './legacy-settings.ts';
+import { wayInto } from './legacy-settings.ts';
 import { chooseRow } from './login-match.ts';
 import { mapRecord } from './mapping.ts';
 import { idOf, subjectOf } from './subjects.ts';
@@ -65,7 +65,12 @@ export function openDirectory(settings: LegacySettings, options: DirectoryOption
   const entryOf = async (row: LegacyRow): Promise<LegacyEntry> => {
     const sub = subjectOf(prefix, row.id);
     const related = (await connector.related?.(row.id)) ?? {};
-    return mapRecord(settings.mapping, { sub, row, related, sparse, nowMs: now() });
+    const entry = mapRecord(settings.mapping, { sub, row, related, sparse, nowMs: now() });
+    if (settings.verify === 'hash') return entry;
+    const verify = (password: string) =>
+      ask(async () => (await connector.verifyPassword?.(row, password)) ?? false);
+    const storeCheck = { only: settings.verify === 'store', verify };
+    return { ...entry, credentials: { ...entry.credentials, storeCheck } };
   };
 
   /** Finds a row, maps it, and keeps the user for later. */
@@ -131,9 +136,16 @@ function oneWithId(rows: readonly LegacyRow[], id: string): LegacyRow | undefine
   throw new FootbridgeError('user_ambiguous', { detail: `${same.length} rows have one id` });
 }
 
+export function openConnector(store: LegacySettings): Connector {
+  const { kind, settings } = wayInto(store);
+  return kind.open(settings, { timeoutMs: store.timeoutMs });
+}
+
 /** What a row's owner may type; undefined where nothing says so, or the store's own verdict is to stand. */
-function loginsBy({ mapping, sql, recheckLogin }: LegacySettings, sparse: boolean) {
-  const columns = sql.queries.byLogin ? undefined : sql.login;
+function loginsBy(store: LegacySettings, sparse: boolean) {
+  const { mapping, recheckLogin } = store;
+  const { kind, settings } = wayInto(store);
+  const columns = kind.loginColumns?.(settings);
   const fields = mapping.login ?? columns?.map((column) => ({ column, transform: [], list: false }));
   if (!recheckLogin || !fields?.length) return undefined;
   return (row: LegacyRow) =>

@@ -1,114 +1,17 @@
-/** Settings of the legacy user store: how to reach it, how to find a person in it, what its columns mean. */
+/** Settings of a legacy user store: one way into it, what its columns mean, and how long to wait and remember. */
 import { z } from 'zod';
-import { count, secret } from '../settings.ts';
+import { count } from '../settings.ts';
+import type { ConnectorKind } from './connector.ts';
+import { CONNECTORS } from './connectors/index.ts';
 import { mapping } from './mapping-settings.ts';
-import { sqlTemplate } from './sql-template.ts';
 
-const column = z.string().min(1).max(128);
-const READ = ['select', 'with'];
-/** Each is one more round trip per user. */
-const MAX_RELATED_QUERIES = 8;
+type Kinds = typeof CONNECTORS;
+export type ConnectorName = keyof Kinds;
+const NAMES = Object.keys(CONNECTORS) as ConnectorName[];
 
-const queries = z
-  .strictObject({
-    byLogin: sqlTemplate(READ, ['login'])
-      .optional()
-      .describe(
-        'The user’s row by what they typed, bound as :login, with the comparison the legacy application uses.',
-      ),
-    byId: sqlTemplate(READ, ['id']).optional().describe('The user’s row by primary key, bound as :id.'),
-    page: sqlTemplate(READ, ['after', 'limit'])
-      .optional()
-      .describe(
-        'Rows in the order of their ids after :after (empty at the start), :limit at most: for surveys and batches.',
-      ),
-    related: z
-      .record(z.string().regex(/^[A-Za-z]\w{0,31}$/), sqlTemplate(READ, ['id']))
-      .refine((named) => Object.keys(named).length <= MAX_RELATED_QUERIES, {
-        error: `at most ${MAX_RELATED_QUERIES}: join some of them`,
-      })
-      .default({})
-      .describe(
-        'Rows of other tables for :id (roles, credentials, properties), by the name the mapping calls them.',
-      ),
-  })
-  .prefault({});
-
-const server = z.strictObject({
-  host: z.string().min(1).describe('Host name, or the folder of a Unix socket (PostgreSQL).'),
-  port: z.int().min(1).max(65_535).optional().describe('Port; by default the engine’s own.'),
-  user: z.string().min(1).describe('A role that can only read.'),
-  password: secret.optional().describe('Its password.'),
-  database: z.string().min(1).describe('Database.'),
-  tls: z
-    .union([z.boolean(), z.strictObject({ ca: secret.describe('The certificate authority, as PEM.') })])
-    .default(false)
-    .describe('Encrypts the connection and checks the server’s certificate.'),
-});
-const connection = z.union([secret, server]);
-
-const people = {
-  table: z
-    .string()
-    .min(1)
-    .max(128)
-    .optional()
-    .describe('The table of users (schema.table), unless `queries` says it all.'),
-  id: column
-    .default('id')
-    .describe('The column with the primary key: it never changes, and makes the subject.'),
-  login: z
-    .array(column)
-    .min(1)
-    .max(5)
-    .optional()
-    .describe('Columns that hold what people type, compared as the store compares.'),
-  queries: queries.describe('SQL of your own, with named binds.'),
-  poolSize: count(1, 50, 5).describe('Connections to the legacy store.'),
-};
-const flag = (server: z.ZodType) =>
-  z
-    .strictObject({
-      statement: sqlTemplate(['update', 'insert', 'merge'], ['id', 'migrated']).describe(
-        'Marks one user as moved: :migrated is 1, or 0 when taken back.',
-      ),
-      connection: server
-        .optional()
-        .describe('Another role that may write this mark; by default the one that reads.'),
-    })
-    .optional()
-    .describe('The only thing that is ever written to the legacy store.');
-
-const sql = z
-  .discriminatedUnion('engine', [
-    z.strictObject({
-      engine: z.literal('postgresql').describe('PostgreSQL.'),
-      connection: connection.describe('postgres://user:password@host/database, or its parts.'),
-      ...people,
-      flag: flag(connection),
-    }),
-    z.strictObject({
-      engine: z.literal('mysql').describe('MySQL or MariaDB.'),
-      connection: connection.describe('mysql://user:password@host/database, or its parts.'),
-      ...people,
-      flag: flag(connection),
-    }),
-    z.strictObject({
-      engine: z
-        .literal('sqlite')
-        .describe('SQLite: for small stores and copies, as its queries hold up the process.'),
-      file: z.string().min(1).describe('Path of the database.'),
-      ...people,
-      flag: flag(z.never()),
-    }),
-  ])
-  .superRefine(({ table, login, queries }, context) => {
-    const need = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
-    if (!queries.byLogin && !(table && login))
-      need(['login'], 'expected `table` and `login`, or `queries.byLogin`');
-    if (!queries.byId && !table) need(['table'], 'expected `table`, or `queries.byId`');
-  });
-export type SqlSettings = z.output<typeof sql>;
+const waysIn = Object.fromEntries(
+  Object.entries<ConnectorKind>(CONNECTORS).map(([name, { settings }]) => [name, settings.optional()]),
+) as { [Name in ConnectorName]: z.ZodOptional<Kinds[Name]['settings']> };
 
 export const legacySettings = z
   .strictObject({
@@ -124,7 +27,7 @@ export const legacySettings = z
       .enum(['prefixed', 'bare'])
       .default('prefixed')
       .describe('`bare`: subjects are the store’s ids alone, for targets that already know them so.'),
-    sql: sql.describe('A relational database.'),
+    ...waysIn,
     mapping: mapping.prefault({}).describe('What the columns mean.'),
     recheckLogin: z
       .boolean()
@@ -132,22 +35,48 @@ export const legacySettings = z
       .describe(
         'Compare what was typed with the row once more (same letters, case aside). False leaves the verdict to the store’s collation, where it takes ü for ue or ß for ss and people rely on it.',
       ),
+    verify: z
+      .enum(['hash', 'store', 'hash-then-store'])
+      .default('hash')
+      .describe(
+        'Who verifies passwords: `hash`, we do, against the stored hash; `store`, the store is asked (an LDAP bind, a call); `hash-then-store`, it is asked about what no hash opens.',
+      ),
     timeoutMs: count(100, 30_000, 2_500).describe(
       'A lookup that takes longer has failed: the store is unavailable.',
     ),
     cacheSeconds: count(0, 300, 15).describe('How long a user (never their secrets) may come from memory.'),
     staleSeconds: count(0, 3_600, 300).describe('How long that holds while the store does not answer.'),
   })
-  .superRefine(({ sql: { queries }, mapping }, context) => {
-    const known = Object.keys(queries.related);
-    for (const name of relatedNames(mapping)) {
+  .superRefine((store, context) => {
+    const given = NAMES.filter((name) => store[name] !== undefined);
+    if (given.length !== 1) {
+      const message = `expected exactly one of ${NAMES.join(', ')}`;
+      context.addIssue({ code: 'custom', path: given.slice(1, 2), message });
+      return;
+    }
+    const { kind, settings } = wayInto(store);
+    if (store.verify !== 'hash' && !kind.verifiesPasswords?.(settings)) {
+      const message = `${given[0]} cannot verify passwords itself as it is set up here`;
+      context.addIssue({ code: 'custom', path: ['verify'], message });
+    }
+    const known = kind.relatedNames?.(settings) ?? [];
+    for (const name of relatedNames(store.mapping)) {
       if (known.includes(name)) continue;
-      const message = `\`from: ${name}\` names no query of sql.queries.related`;
+      const message = `\`from: ${name}\` names no related rows of ${given[0]}`;
       context.addIssue({ code: 'custom', path: ['mapping'], message });
     }
   })
   .describe('The legacy user store.');
 export type LegacySettings = z.output<typeof legacySettings>;
+
+/** The one connector that is configured, and its settings. */
+export function wayInto(store: { readonly [Name in ConnectorName]?: unknown }): {
+  readonly kind: ConnectorKind;
+  readonly settings: unknown;
+} {
+  const name = NAMES.find((known) => store[known] !== undefined) as ConnectorName;
+  return { kind: CONNECTORS[name], settings: store[name] };
+}
 
 /** Every `from` in the mapping; keys of the operator's own (`map`, `where`) are left alone. */
 function relatedNames(value: unknown): string[] {

@@ -137,13 +137,15 @@ async function passwordMatches(
   const { password } = attempt;
   const options = attempt.signal ? { signal: attempt.signal } : {};
   if (!password || Buffer.byteLength(password) > PASSWORD_BYTES || password.includes('\0')) return false;
-  const stored = credentials?.passwords ?? [];
+  const check = credentials?.storeCheck;
+  const stored = check?.only ? [] : (credentials?.passwords ?? []);
   let worked = false;
   for (const candidate of stored) {
     const result = await passwords.verify(candidate, password, options);
     if (result.verified) return true;
     worked ||= result.reason === undefined;
   }
+  if (check && (await check.verify(password))) return true;
   if (!worked) await passwords.decoy(password, options);
   return false;
 }

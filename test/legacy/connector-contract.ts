@@ -1,7 +1,7 @@
-/** What every connector does, whatever the store. A new one calls this with three users: see PEOPLE_SQL for who they are. */
+/** What every connector does, whatever the store. A new one calls this with the three users of PEOPLE. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Connector } from '../../src/legacy/connector.ts';
-import { openConnector } from '../../src/legacy/connectors/index.ts';
+import { openConnector } from '../../src/legacy/directory.ts';
 import type { LegacySettings } from '../../src/legacy/legacy-settings.ts';
 import { legacySettings } from '../../src/legacy/legacy-settings.ts';
 
@@ -15,21 +15,43 @@ insert into people (id, login, email, password) values
 insert into person_roles values (2, 'editor'), (2, 'author');
 `;
 
+/** Three users, however the store keeps them: `login`, `email`, `password`; ceyda's email address is bob's login. */
+export const PEOPLE = [
+  { id: '1', login: 'anna', email: 'anna@example.com', password: 'secret-hash-1', roles: [] },
+  { id: '2', login: 'bob', email: 'bob@example.com', password: 'secret-hash-2', roles: ['author', 'editor'] },
+  { id: '10', login: 'ceyda', email: 'bob', password: 'secret-hash-3', roles: [] },
+] as const;
+
 export interface ContractStore {
-  readonly settings: { engine: string; connection?: string; file?: string };
+  /** The store's settings as in the configuration file, its connector's part at least: `{ sql: { … } }`. */
+  readonly settings: Record<string, unknown>;
+  /** The same for a place where no store is. */
+  readonly absent: Record<string, unknown>;
+  /** The same with a column, attribute or path that is not there, and the name that the error has to mention. */
+  readonly mistaken?: { readonly settings: Record<string, unknown>; readonly names: string };
+  /** The same with a mark that would touch more than one user. */
+  readonly careless?: Record<string, unknown>;
+  /** The order of ids in pages; by default as numbers. */
+  readonly order?: readonly string[];
+  /** Where the store knows passwords itself: anna's. */
+  readonly password?: string;
   drop(): void | Promise<void>;
 }
 
-const people = {
-  table: 'people',
-  login: ['login', 'email'],
-  queries: { related: { roles: 'select name from person_roles where person_id = :id order by name' } },
-  flag: { statement: 'update people set moved = :migrated where id = :id' },
-};
-const settingsFor = (sql: object): LegacySettings =>
-  legacySettings.parse({ store: 'shop', sql: { ...people, ...sql } });
+const settingsFor = (part: Record<string, unknown>): LegacySettings =>
+  legacySettings.parse({ store: 'shop', ...part });
 
-export function connectorContract(name: string, openStore: () => Promise<ContractStore>): void {
+/** What a connector need not have; what it has is tested. `statements`: SQL of the operator's own; `columns`: a schema. */
+type Ability = 'related' | 'page' | 'flag' | 'statements' | 'columns' | 'verifyPassword';
+const CAPABILITIES = ['related', 'page', 'flag', 'verifyPassword'] as const;
+
+export function connectorContract(
+  name: string,
+  openStore: () => Promise<ContractStore>,
+  { lacks = ['verifyPassword'] }: { lacks?: readonly Ability[] } = {},
+): void {
+  const has = (ability: Ability) => !lacks.includes(ability);
+  const testWhere = (is: boolean) => (is ? test : () => undefined);
   describe(`the ${name} connector`, () => {
     let store: ContractStore;
     let connector: Connector;
@@ -38,10 +60,15 @@ export function connectorContract(name: string, openStore: () => Promise<Contrac
       connector = openConnector(settingsFor(store.settings));
     });
     afterAll(async () => {
-      await connector.close();
-      await store.drop();
+      await connector?.close();
+      await store?.drop();
     });
     const ids = (rows: readonly { id: string }[]) => rows.map((row) => row.id).sort();
+
+    test('has the capabilities it says it has', () => {
+      for (const capability of CAPABILITIES)
+        expect(connector[capability] !== undefined, capability).toBe(has(capability));
+    });
 
     test('finds by each of the login columns, with all of the row', async () => {
       expect(ids(await connector.findByLogin('anna'))).toEqual(['1']);
@@ -88,19 +115,20 @@ export function connectorContract(name: string, openStore: () => Promise<Contrac
       },
     );
 
-    test('gives what belongs to a user, and nothing of others', async () => {
+    testWhere(has('related'))('gives what belongs to a user, and nothing of others', async () => {
       expect((await connector.related!('2')).roles).toMatchObject([{ name: 'author' }, { name: 'editor' }]);
       expect((await connector.related!('1')).roles).toEqual([]);
     });
 
-    test('gives all users in pages, each once, in the order of their ids', async () => {
+    testWhere(has('page'))('gives all users in pages, each once, in the order of their ids', async () => {
+      const [one, two, last] = store.order ?? ['1', '2', '10'];
       const first = await connector.page!('', 2);
       const second = await connector.page!(first.at(-1)!.id, 2);
-      expect([first, second].map((page) => page.map((row) => row.id))).toEqual([['1', '2'], ['10']]);
-      expect(await connector.page!('10', 2)).toEqual([]);
+      expect([first, second].map((page) => page.map((row) => row.id))).toEqual([[one, two], [last]]);
+      expect(await connector.page!(last!, 2)).toEqual([]);
     });
 
-    test('marks one user, and nobody where there is none', async () => {
+    testWhere(has('flag'))('marks one user, and nobody where there is none', async () => {
       const moved = async (id: string) => Number((await connector.findById(id))[0]?.columns.moved);
       await connector.flag!('1', true);
       expect([await moved('1'), await moved('2')]).toEqual([1, 0]);
@@ -110,24 +138,30 @@ export function connectorContract(name: string, openStore: () => Promise<Contrac
       await expect(connector.flag!('x', true)).rejects.toMatchObject({ code: 'user_not_found' });
     });
 
-    test('takes back a mark that would touch more than one user', async () => {
-      const flag = { statement: "update people set moved = :migrated where id = :id or login <> ''" };
-      const careless = openConnector(settingsFor({ ...store.settings, flag }));
+    testWhere(has('statements'))('takes back a mark that would touch more than one user', async () => {
+      const careless = openConnector(settingsFor(store.careless!));
       await expect(careless.flag!('1', true)).rejects.toMatchObject({ code: 'config_invalid' });
       expect((await connector.findById('2'))[0]?.columns.moved).toSatisfy((value) => Number(value) === 0);
       await careless.close();
+    });
+
+    testWhere(has('verifyPassword'))('lets the store check a password', async () => {
+      const [anna] = await connector.findById('1');
+      expect(await connector.verifyPassword!(anna!, store.password!)).toBe(true);
+      for (const wrong of ['wrong', '', `${store.password} `, store.password!.toUpperCase(), '*', '\0'])
+        expect(await connector.verifyPassword!(anna!, wrong), JSON.stringify(wrong)).toBe(false);
     });
 
     test('answers a ping', async () => {
       await expect(connector.ping()).resolves.toBeUndefined();
     });
 
-    test('says which column is missing, and no value', async () => {
-      const mistaken = openConnector(settingsFor({ ...store.settings, login: ['no_such_column'] }));
+    testWhere(has('columns'))('says which column is missing, and no value', async () => {
+      const mistaken = openConnector(settingsFor(store.mistaken!.settings));
       const error = await mistaken.findByLogin('a-secret-login').catch((thrown) => thrown);
       expect(error).toMatchObject({
         code: 'legacy_unavailable',
-        detail: expect.stringContaining('no_such_column'),
+        detail: expect.stringContaining(store.mistaken!.names),
       });
       expect(JSON.stringify([error.message, error.detail, error.stack])).not.toContain('a-secret-login');
       expect(error.cause).toBeUndefined();
@@ -135,12 +169,34 @@ export function connectorContract(name: string, openStore: () => Promise<Contrac
     });
 
     test('opens a store that is not there, and says so when asked', async () => {
-      const there = store.settings.file
-        ? { file: `${store.settings.file}.missing` }
-        : { connection: store.settings.connection!.replace(/:\d+\//, ':1/') };
-      const absent = openConnector(settingsFor({ ...store.settings, ...there }));
+      const absent = openConnector(settingsFor(store.absent));
       await expect(absent.ping()).rejects.toMatchObject({ code: 'legacy_unavailable' });
+      await expect(absent.findByLogin('anna')).rejects.toMatchObject({ code: 'legacy_unavailable' });
       await absent.close();
     });
   });
+}
+
+const people = {
+  table: 'people',
+  login: ['login', 'email'],
+  queries: { related: { roles: 'select name from person_roles where person_id = :id order by name' } },
+  flag: { statement: 'update people set moved = :migrated where id = :id' },
+};
+
+/** What differs from engine to engine is how to reach it; `reach` is given a place and the place where nothing is. */
+export function sqlStore(
+  reach: Record<string, unknown>,
+  absent: Record<string, unknown>,
+  drop: () => void | Promise<void> = () => {},
+): ContractStore {
+  const sql = (part: Record<string, unknown>) => ({ sql: { ...people, ...part } });
+  const careless = { statement: "update people set moved = :migrated where id = :id or login <> ''" };
+  return {
+    settings: sql(reach),
+    absent: sql({ ...reach, ...absent }),
+    mistaken: { settings: sql({ ...reach, login: ['no_such_column'] }), names: 'no_such_column' },
+    careless: sql({ ...reach, flag: careless }),
+    drop,
+  };
 }

@@ -1,20 +1,21 @@
 import { describe, expect, test } from 'vitest';
-import { openConnector } from '../../src/legacy/connectors/index.ts';
+import { openConnector } from '../../src/legacy/directory.ts';
 import { legacySettings } from '../../src/legacy/legacy-settings.ts';
 import { execute } from '../support/database.ts';
 import { testDatabase } from '../support/postgres.ts';
-import { connectorContract, PEOPLE_SQL } from './connector-contract.ts';
+import { connectorContract, PEOPLE_SQL, sqlStore } from './connector-contract.ts';
 import { sqliteStore } from './stores.ts';
 
 connectorContract('sqlite', async () => {
   const { file, drop } = sqliteStore(PEOPLE_SQL);
-  return { settings: { engine: 'sqlite', file }, drop };
+  return sqlStore({ engine: 'sqlite', file }, { file: `${file}.missing` }, drop);
 });
 
 connectorContract('postgresql', async () => {
   const database = await testDatabase({ empty: true });
   await execute(database.url, PEOPLE_SQL);
-  return { settings: { engine: 'postgresql', connection: database.url }, drop: database.drop };
+  const nowhere = { connection: database.url.replace(/:\d+\//, ':1/') };
+  return sqlStore({ engine: 'postgresql', connection: database.url }, nowhere, database.drop);
 });
 
 describe('the pool that looks people up', () => {

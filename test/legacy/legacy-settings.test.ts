@@ -86,7 +86,7 @@ describe('the settings of the legacy store', () => {
     [
       'rows of a query that is not there',
       settings({ mapping: { roles: { from: 'groups', column: 'name' } } }),
-      'names no query',
+      'names no related rows',
     ],
     [
       'no way to find by login',

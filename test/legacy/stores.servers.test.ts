@@ -1,13 +1,13 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openConnector } from '../../src/legacy/connectors/index.ts';
 import type { Directory } from '../../src/legacy/directory.ts';
+import { openConnector } from '../../src/legacy/directory.ts';
 import type { LegacySettings } from '../../src/legacy/legacy-settings.ts';
 import { legacySettings } from '../../src/legacy/legacy-settings.ts';
 import { survey } from '../../src/legacy/survey.ts';
 import type { Mariadb } from '../servers/mariadb.ts';
 import { requiresMariadb, startMariadb } from '../servers/mariadb.ts';
-import { connectorContract, PEOPLE_SQL } from './connector-contract.ts';
+import { connectorContract, PEOPLE_SQL, sqlStore } from './connector-contract.ts';
 import { Line } from './line.ts';
 import { entry, exampleSettings, expected, expectUser, fixture, openDirectory } from './stores.ts';
 
@@ -199,7 +199,8 @@ describe.skipIf(mariadb.skip)(mariadb.name, () => {
 
   connectorContract('mysql', async () => {
     const name = `contract_${Date.now().toString(36)}`;
-    return { settings: { engine: 'mysql', connection: await load(name, PEOPLE_SQL) }, drop: async () => {} };
+    const connection = await load(name, PEOPLE_SQL);
+    return sqlStore({ engine: 'mysql', connection }, { connection: connection.replace(/:\d+\//, ':1/') });
   });
 });
 

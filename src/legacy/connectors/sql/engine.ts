@@ -2,7 +2,7 @@
 import type { Knex } from 'knex';
 import type { Secret } from '../../../settings.ts';
 import type { Row } from '../../connector.ts';
-import type { SqlSettings } from '../../legacy-settings.ts';
+import type { SqlSettings } from './sql-settings.ts';
 
 export interface Access {
   readonly writable: boolean;

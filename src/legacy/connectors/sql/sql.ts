@@ -6,13 +6,14 @@
 import type { Knex } from 'knex';
 import { FootbridgeError } from '../../../errors.ts';
 import type { Connector, LegacyRow, Related, Row } from '../../connector.ts';
-import { MAX_CANDIDATES, MAX_RELATED_ROWS } from '../../connector.ts';
-import type { SqlSettings } from '../../legacy-settings.ts';
+import { connectorKind, MAX_CANDIDATES, MAX_RELATED_ROWS } from '../../connector.ts';
 import type { SqlTemplate } from '../../sql-template.ts';
 import { textOf } from '../../values.ts';
 import type { Access, Engine, Failure } from './engine.ts';
 import { mysql } from './mysql.ts';
 import { postgresql } from './postgresql.ts';
+import type { SqlSettings } from './sql-settings.ts';
+import { sqlSettings } from './sql-settings.ts';
 import { sqlite } from './sqlite.ts';
 
 const IDLE_MS = 30_000;
@@ -25,7 +26,7 @@ const CONNECT_SHARE = 0.5;
 /** How long a stopping process waits for queries under way. */
 const CLOSE_LIMIT_MS = 2_000;
 
-export function openSql(settings: SqlSettings, { timeoutMs }: { timeoutMs: number }): Connector {
+function openSql(settings: SqlSettings, { timeoutMs }: { timeoutMs: number }): Connector {
   const { queries, flag } = settings;
   const limits = {
     limitMs: Math.round(timeoutMs * STATEMENT_SHARE),
@@ -71,6 +72,14 @@ export function openSql(settings: SqlSettings, { timeoutMs }: { timeoutMs: numbe
       : {}),
   };
 }
+
+export const sql = connectorKind({
+  settings: sqlSettings,
+  open: openSql,
+  relatedNames: ({ queries }) => Object.keys(queries.related),
+  // SQL of the operator's own compares with what only the operator knows.
+  loginColumns: ({ queries, login }) => (queries.byLogin ? undefined : login),
+});
 
 type Binds = Readonly<Record<string, string | number>>;
 

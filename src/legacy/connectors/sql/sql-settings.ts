@@ -1,0 +1,111 @@
+/** Settings of the SQL connector: how to reach the database, and how to find a person in it. */
+import { z } from 'zod';
+import { count, secret } from '../../../settings.ts';
+import { sqlTemplate } from '../../sql-template.ts';
+
+const column = z.string().min(1).max(128);
+const READ = ['select', 'with'];
+/** Each is one more round trip per user. */
+const MAX_RELATED_QUERIES = 8;
+
+const queries = z
+  .strictObject({
+    byLogin: sqlTemplate(READ, ['login'])
+      .optional()
+      .describe(
+        'The user’s row by what they typed, bound as :login, with the comparison the legacy application uses.',
+      ),
+    byId: sqlTemplate(READ, ['id']).optional().describe('The user’s row by primary key, bound as :id.'),
+    page: sqlTemplate(READ, ['after', 'limit'])
+      .optional()
+      .describe(
+        'Rows in the order of their ids after :after (empty at the start), :limit at most: for surveys and batches.',
+      ),
+    related: z
+      .record(z.string().regex(/^[A-Za-z]\w{0,31}$/), sqlTemplate(READ, ['id']))
+      .refine((named) => Object.keys(named).length <= MAX_RELATED_QUERIES, {
+        error: `at most ${MAX_RELATED_QUERIES}: join some of them`,
+      })
+      .default({})
+      .describe(
+        'Rows of other tables for :id (roles, credentials, properties), by the name the mapping calls them.',
+      ),
+  })
+  .prefault({});
+
+const server = z.strictObject({
+  host: z.string().min(1).describe('Host name, or the folder of a Unix socket (PostgreSQL).'),
+  port: z.int().min(1).max(65_535).optional().describe('Port; by default the engine’s own.'),
+  user: z.string().min(1).describe('A role that can only read.'),
+  password: secret.optional().describe('Its password.'),
+  database: z.string().min(1).describe('Database.'),
+  tls: z
+    .union([z.boolean(), z.strictObject({ ca: secret.describe('The certificate authority, as PEM.') })])
+    .default(false)
+    .describe('Encrypts the connection and checks the server’s certificate.'),
+});
+const connection = z.union([secret, server]);
+
+const people = {
+  table: z
+    .string()
+    .min(1)
+    .max(128)
+    .optional()
+    .describe('The table of users (schema.table), unless `queries` says it all.'),
+  id: column
+    .default('id')
+    .describe('The column with the primary key: it never changes, and makes the subject.'),
+  login: z
+    .array(column)
+    .min(1)
+    .max(5)
+    .optional()
+    .describe('Columns that hold what people type, compared as the store compares.'),
+  queries: queries.describe('SQL of your own, with named binds.'),
+  poolSize: count(1, 50, 5).describe('Connections to the legacy store.'),
+};
+const flag = (server: z.ZodType) =>
+  z
+    .strictObject({
+      statement: sqlTemplate(['update', 'insert', 'merge'], ['id', 'migrated']).describe(
+        'Marks one user as moved: :migrated is 1, or 0 when taken back.',
+      ),
+      connection: server
+        .optional()
+        .describe('Another role that may write this mark; by default the one that reads.'),
+    })
+    .optional()
+    .describe('The only thing that is ever written to the legacy store.');
+
+export const sqlSettings = z
+  .discriminatedUnion('engine', [
+    z.strictObject({
+      engine: z.literal('postgresql').describe('PostgreSQL.'),
+      connection: connection.describe('postgres://user:password@host/database, or its parts.'),
+      ...people,
+      flag: flag(connection),
+    }),
+    z.strictObject({
+      engine: z.literal('mysql').describe('MySQL or MariaDB.'),
+      connection: connection.describe('mysql://user:password@host/database, or its parts.'),
+      ...people,
+      flag: flag(connection),
+    }),
+    z.strictObject({
+      engine: z
+        .literal('sqlite')
+        .describe('SQLite: for small stores and copies, as its queries hold up the process.'),
+      file: z.string().min(1).describe('Path of the database.'),
+      ...people,
+      flag: flag(z.never()),
+    }),
+  ])
+  .superRefine(({ table, login, queries }, context) => {
+    const need = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
+    if (!queries.byLogin && !(table && login))
+      need(['login'], 'expected `table` and `login`, or `queries.byLogin`');
+    if (!queries.byId && !table) need(['table'], 'expected `table`, or `queries.byId`');
+  })
+  .describe('A relational database.');
+export type SqlSettings = z.output<typeof sqlSettings>;
