@@ -11,7 +11,7 @@ import type { Settings } from './config.ts';
 import type { Passwords } from './credentials/passwords.ts';
 import { openPasswords } from './credentials/passwords.ts';
 import type { Directory } from './legacy/directory.ts';
-import { openDirectory } from './legacy/directory.ts';
+import { openStores } from './legacy/stores.ts';
 import type { Listener } from './listener.ts';
 import { listen } from './listener.ts';
 import { proveParts, statePart } from './migration/ledger.ts';
@@ -73,7 +73,7 @@ function openGround(settings: Settings): Ground & { close(): Promise<void> } {
     keyring,
     onError: (error) => log.warn({ error }, 'the audit log could not be sealed'),
   });
-  const directory = openDirectory(settings.legacy);
+  const directory = openStores(settings.legacy);
   const close = async () => {
     await directory.close();
     await db.close();
@@ -231,9 +231,7 @@ async function openPublic(parts: PublicParts): Promise<Front> {
     loginParts: ({ user: sub, clientId, amr }) => {
       const target = targets.byClient(clientId);
       if (!target) return [];
-      const legacyId = sub.startsWith(`${directory.storeName}:`)
-        ? sub.slice(directory.storeName.length + 1)
-        : sub;
+      const legacyId = directory.legacyIdOf(sub) ?? sub;
       return proveParts({ target: target.name, sub, legacyId, amr, subject: audit.pseudonym(sub) });
     },
     targetLink: (name) => {

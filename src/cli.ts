@@ -4,10 +4,11 @@
  */
 import { existsSync, writeFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { parse } from 'yaml';
 import type { Operation } from './admin/operation.ts';
 import { operations } from './admin/operations/index.ts';
 import type { Settings } from './config.ts';
-import { ConfigError, configSchema, loadConfig } from './config.ts';
+import { ConfigError, configSchema, loadConfig, showConfig } from './config.ts';
 import { FootbridgeError } from './errors.ts';
 import { hashCommand } from './hash-command.ts';
 import { PortBusyError } from './listener.ts';
@@ -81,6 +82,12 @@ function addConfig(program: Command, command: MakeCommand): void {
     (shared: Shared) => {
       loadConfig(shared.config);
       answer({ ok: true, file: shared.config }, shared, `${shared.config} is well.`);
+    },
+  );
+  command(config, 'show', 'Prints the file with presets and URLs written out, without secrets.').action(
+    (shared: Shared) => {
+      const text = showConfig(shared.config);
+      answer({ file: shared.config, config: parse(text) }, shared, text.trimEnd());
     },
   );
   config

@@ -3,14 +3,15 @@
  * settings. Problems are all reported at once, each with file, line, column, path and what is expected.
  */
 import { readFileSync } from 'node:fs';
-import { LineCounter, parseDocument, visit } from 'yaml';
+import { LineCounter, parseDocument, stringify, visit } from 'yaml';
 import { z } from 'zod';
 import { passwordSettings } from './credentials/password-settings.ts';
-import { legacySettings } from './legacy/legacy-settings.ts';
+import { legacyStores } from './legacy/legacy-settings.ts';
+import { writeOut } from './legacy/shorthand.ts';
 import { pagesSettings } from './provider/pages/pages-settings.ts';
 import { providerSettings } from './provider/provider-settings.ts';
 import { legacySessionSettings } from './sessions/legacy-session-settings.ts';
-import { count, secret } from './settings.ts';
+import { count, Secret, secret } from './settings.ts';
 import { targetSettings } from './targets/target-settings.ts';
 
 const listener = (port: number, what: string) =>
@@ -46,7 +47,7 @@ export const settings = z.strictObject({
     })
     .prefault({}),
   provider: providerSettings.prefault({}),
-  legacy: legacySettings,
+  legacy: legacyStores,
   passwords: passwordSettings.prefault({}),
   targets: targetSettings,
   legacySessions: legacySessionSettings,
@@ -93,9 +94,12 @@ export class ConfigError extends Error {
 
 /** Reads and checks the file. Throws ConfigError with every problem found. */
 export function loadConfig(file: string, env: NodeJS.ProcessEnv = process.env): Settings {
-  let text: string;
+  return parseConfig(readConfig(file), { file, env });
+}
+
+function readConfig(file: string): string {
   try {
-    text = readFileSync(file, 'utf8');
+    return readFileSync(file, 'utf8');
   } catch (error) {
     const why =
       (error as NodeJS.ErrnoException).code === 'ENOENT'
@@ -105,10 +109,35 @@ export function loadConfig(file: string, env: NodeJS.ProcessEnv = process.env): 
       { file, line: 1, column: 1, path: '', message: `${why}; name another with --config FILE` },
     ]);
   }
-  return parseConfig(text, { file, env });
 }
 
-export function parseConfig(text: string, { file, env }: { file: string; env: NodeJS.ProcessEnv }): Settings {
+/** The file with presets and URLs written out, as YAML. Secrets are not in it. Throws ConfigError. */
+export function showConfig(file: string, env: NodeJS.ProcessEnv = process.env): string {
+  const text = readConfig(file);
+  const secrets = new Set(secretsIn(parseConfig(text, { file, env })));
+  const { tree } = readTree(text, { file, env });
+  return stringify(masked(tree, secrets));
+}
+
+function secretsIn(value: unknown): string[] {
+  if (value instanceof Secret) return [value.reveal()];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(secretsIn) : [];
+}
+
+function masked(value: unknown, secrets: ReadonlySet<string>): unknown {
+  if (Array.isArray(value)) return value.map((inner) => masked(inner, secrets));
+  if (typeof value === 'object' && value !== null)
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, masked(inner, secrets)]));
+  return secrets.has(String(value)) ? '[secret]' : value;
+}
+
+interface Origin {
+  readonly file: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** The file as plain data: variables filled in, presets and URLs written out. Throws ConfigError where it is no YAML. */
+function readTree(text: string, { file, env }: Origin) {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const at = (offset: number) => {
@@ -139,7 +168,19 @@ export function parseConfig(text: string, { file, env }: { file: string; env: No
       );
     },
   });
-  const parsed = settings.safeParse(document.toJS() ?? {});
+  const tree = (document.toJS() ?? {}) as { legacy?: unknown };
+  try {
+    if (typeof tree === 'object' && tree.legacy !== undefined) tree.legacy = writeOut(tree.legacy);
+  } catch (error) {
+    const node = document.getIn(['legacy'], true) as { range?: [number, number, number] };
+    problems.push({ ...at(node.range?.[0] ?? 0), path: 'legacy', message: (error as Error).message });
+  }
+  return { document, tree, problems, at };
+}
+
+export function parseConfig(text: string, origin: Origin): Settings {
+  const { document, tree, problems, at } = readTree(text, origin);
+  const parsed = settings.safeParse(tree);
   if (parsed.success && problems.length === 0) return parsed.data;
   const positionOf = (path: readonly PropertyKey[]) => {
     for (let length = path.length; length >= 0; length--) {
@@ -171,7 +212,9 @@ function flatten(
     if (issue.code === 'unrecognized_keys')
       return issue.keys.map((key) => ({ path: [...path, key], message: 'there is no such setting' }));
     if (issue.code === 'invalid_union' && issue.errors.length > 0) {
-      const closest = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0]!;
+      const closest = [...issue.errors].sort(
+        (a, b) => strangers(a) - strangers(b) || depth(b) - depth(a),
+      )[0]!;
       if (depth(closest) > 0) return flatten(closest, path);
       const sentences = new Set(issue.errors.flat().map(({ message }) => sentenceOf(message)));
       return [{ path, message: [...sentences].join(', or ') }];
@@ -180,6 +223,12 @@ function flatten(
   });
 }
 const sentenceOf = (message: string) => message.replace(/^Invalid input: /, '');
+/** Keys that a branch of a union does not know: the fewer, the more likely it was meant. */
+const strangers = (issues: readonly Issue[]) =>
+  issues.reduce(
+    (sum, issue) => sum + (issue.code === 'unrecognized_keys' && !issue.path.length ? issue.keys.length : 0),
+    0,
+  );
 const depth = (issues: readonly Issue[]) => Math.max(0, ...issues.map((issue) => issue.path.length));
 
 /** For editors: `# yaml-language-server: $schema=…`. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
-import { ConfigError, configSchema, loadConfig, parseConfig } from '../src/config.ts';
+import { ConfigError, configSchema, loadConfig, parseConfig, showConfig } from '../src/config.ts';
 
 const MINIMAL = `
 database:
@@ -68,8 +68,8 @@ describe('a configuration', () => {
     );
     const settings = parse(text);
     expect(Array.isArray(settings.masterKey) ? '' : settings.masterKey.reveal()).toBe(env.MASTER_KEY);
-    expect(settings.legacy.store).toBe('attic');
-    expect(parse(text, { STORE: 'cellar' }).legacy.store).toBe('cellar');
+    expect(settings.legacy.stores[0]?.store).toBe('attic');
+    expect(parse(text, { STORE: 'cellar' }).legacy.stores[0]?.store).toBe('cellar');
   });
 
   test('names file, line, column and path of every problem at once', () => {
@@ -112,6 +112,23 @@ describe('a configuration', () => {
     expect(problemsOf(text)).toEqual([
       expect.objectContaining({ path: 'masterKey', message: expect.stringContaining('32 bytes in base64') }),
     ]);
+  });
+
+  test('is shown with presets and URLs written out, and without secrets', () => {
+    const file = join(folder, 'short.yaml');
+    const legacy = 'legacy: { connector: sql, preset: wordpress, url: "${SHOP}" }';
+    writeFileSync(file, MINIMAL.replace(/legacy:[\s\S]*/, legacy));
+    const shown = showConfig(file, { ...env, SHOP: 'mysql://reader:hidden@db.example/blog' });
+    expect(shown).toContain('table: wp_users');
+    expect(shown).toContain('connection: "[secret]"');
+    for (const secret of ['hidden', env.MASTER_KEY, 'footbridge:pw']) expect(shown).not.toContain(secret);
+  });
+
+  test('with a parameter that its preset does not have is told where', () => {
+    const legacy = 'legacy:\n  preset: wordpress\n  parameters: { praefix: x }\n';
+    expect(problemsOf(MINIMAL.replace(/legacy:[\s\S]*/, legacy))).toContainEqual(
+      expect.objectContaining({ path: 'legacy', message: expect.stringContaining('it has prefix') }),
+    );
   });
 
   test('that is not there is told so', () => {

@@ -60,6 +60,8 @@ export const MAX_RELATED_ROWS = 1_000;
 export interface ConnectorKind<Settings extends z.ZodType = z.ZodType> {
   readonly settings: Settings;
   open(settings: z.output<Settings>, limits: { readonly timeoutMs: number }): Connector;
+  /** The part of the settings that a URL says, for the short way to write a store; throws an Error for another URL. */
+  fromUrl?(url: string): Readonly<Record<string, unknown>>;
   /** Names that the mapping may use with `from`. */
   relatedNames?(settings: z.output<Settings>): readonly string[];
   /** Whether the store can check passwords itself. */

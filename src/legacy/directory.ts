@@ -15,8 +15,8 @@ import { idOf, subjectOf } from './subjects.ts';
 import { UserCache } from './user-cache.ts';
 
 export interface Directory {
-  /** The prefix of subjects. */
-  readonly storeName: string;
+  /** The store's own id of a subject; undefined for what is no subject of it. */
+  legacyIdOf(sub: string): string | undefined;
   /**
    * By what a person types, read afresh. `undefined`: nobody.
    * Throws user_ambiguous, legacy_unavailable, mapping_failed.
@@ -97,7 +97,7 @@ export function openDirectory(settings: LegacySettings, options: DirectoryOption
   };
 
   return {
-    storeName: settings.store,
+    legacyIdOf: (sub) => idOf(prefix, sub),
     findByLogin: async (login) => {
       if (!isPlausible(login)) return undefined;
       return read(async () => chooseRow(await connector.findByLogin(login), login, loginsOf));

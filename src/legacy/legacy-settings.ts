@@ -1,9 +1,10 @@
 /** Settings of a legacy user store: one way into it, what its columns mean, and how long to wait and remember. */
 import { z } from 'zod';
-import { count } from '../settings.ts';
+import { count, secret } from '../settings.ts';
 import type { ConnectorKind } from './connector.ts';
 import { CONNECTORS } from './connectors/index.ts';
 import { mapping } from './mapping-settings.ts';
+import { PRESETS } from './presets/index.ts';
 
 type Kinds = typeof CONNECTORS;
 export type ConnectorName = keyof Kinds;
@@ -13,6 +14,11 @@ const waysIn = Object.fromEntries(
   Object.entries<ConnectorKind>(CONNECTORS).map(([name, { settings }]) => [name, settings.optional()]),
 ) as { [Name in ConnectorName]: z.ZodOptional<Kinds[Name]['settings']> };
 
+/** Letters, digits and hyphens between dots (RFC 1035 section 2.3.1); other scripts in their ASCII form. */
+const DOMAIN = /^(?=.{1,253}$)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*$/i;
+const MAX_STORES = 16;
+
+/** One store. */
 export const legacySettings = z
   .strictObject({
     store: z
@@ -27,6 +33,32 @@ export const legacySettings = z
       .enum(['prefixed', 'bare'])
       .default('prefixed')
       .describe('`bare`: subjects are the store’s ids alone, for targets that already know them so.'),
+    domains: z
+      .array(z.string().regex(DOMAIN, { error: 'expected a domain, like example.com' }))
+      .max(1_000)
+      .default([])
+      .describe(
+        'With several stores: logins that end in @ and one of these are looked up here and nowhere else; other addresses never here.',
+      ),
+    preset: z
+      .enum(PRESETS as [string, ...string[]])
+      .optional()
+      .describe(
+        'What is known beforehand of this framework’s store; `config show` prints what it stands for.',
+      ),
+    parameters: z
+      .record(z.string(), z.union([z.string(), z.number()]))
+      .optional()
+      .describe('Parameters of the preset, such as the prefix of its tables.'),
+    connector: z
+      .enum(NAMES as [ConnectorName, ...ConnectorName[]])
+      .optional()
+      .describe('With `url`: the way into the store.'),
+    url: secret
+      .optional()
+      .describe(
+        'Where the store is, instead of the parts under its connector: mysql://user:password@host/database.',
+      ),
     ...waysIn,
     mapping: mapping.prefault({}).describe('What the columns mean.'),
     recheckLogin: z
@@ -48,6 +80,10 @@ export const legacySettings = z
     staleSeconds: count(0, 3_600, 300).describe('How long that holds while the store does not answer.'),
   })
   .superRefine((store, context) => {
+    if (store.url !== undefined) {
+      const message = 'only with `connector`, and one that can be reached by a URL';
+      context.addIssue({ code: 'custom', path: ['url'], message });
+    }
     const given = NAMES.filter((name) => store[name] !== undefined);
     if (given.length !== 1) {
       const message = `expected exactly one of ${NAMES.join(', ')}`;
@@ -68,6 +104,41 @@ export const legacySettings = z
   })
   .describe('The legacy user store.');
 export type LegacySettings = z.output<typeof legacySettings>;
+
+/** One store, or several behind one facade. */
+export const legacyStores = z
+  .union([
+    legacySettings.transform((store) => ({ stores: [store], collisions: 'first' as const })),
+    z
+      .strictObject({
+        stores: z
+          .array(legacySettings)
+          .min(1)
+          .max(MAX_STORES)
+          .describe('In the order in which they are asked.'),
+        collisions: z
+          .enum(['first', 'refuse'])
+          .default('first')
+          .describe(
+            'Who answers to a login that several stores know: the first of them, or nobody, for which all have to be asked every time. `legacy survey` names the logins.',
+          ),
+      })
+      .superRefine(({ stores }, context) => {
+        const fail = (path: PropertyKey[], message: string) =>
+          context.addIssue({ code: 'custom', path, message });
+        for (const [index, { store, subjects }] of stores.entries()) {
+          if (stores.findIndex((other) => other.store === store) !== index)
+            fail(['stores', index, 'store'], `there are two stores named ${store}`);
+          if (subjects === 'bare' && stores.length > 1)
+            fail(
+              ['stores', index, 'subjects'],
+              'only where there is one store: ids of two stores may be the same',
+            );
+        }
+      }),
+  ])
+  .describe('The legacy user store, or several of them.');
+export type LegacyStores = z.output<typeof legacyStores>;
 
 /** The one connector that is configured, and its settings. */
 export function wayInto(store: { readonly [Name in ConnectorName]?: unknown }): {

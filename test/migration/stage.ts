@@ -240,7 +240,7 @@ function directoryOf(stage: Stage): Directory {
       : Promise.resolve(found);
   const unused = () => Promise.reject(new Error('not asked for here'));
   return {
-    storeName: 'shop',
+    legacyIdOf: (sub) => (sub.startsWith('shop:') ? sub.slice(5) : undefined),
     findByLogin: (login) => ask([...stage.people.values()].find(({ user }) => user.username === login)),
     findBySub: async (sub) => {
       await stage.meanwhile?.();

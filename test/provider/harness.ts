@@ -182,7 +182,7 @@ function directoryOf(stage: Stage): Directory {
   };
   const findBySub = (sub: string) => find((person) => `shop:${person.login}` === sub);
   return {
-    storeName: 'shop',
+    legacyIdOf: (sub) => (sub.startsWith('shop:') ? sub.slice(5) : undefined),
     findByLogin: (login) => find((person) => person.login === login || person.email === login),
     findBySub,
     userBySub: async (sub) => (await findBySub(sub))?.user,

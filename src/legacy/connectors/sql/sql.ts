@@ -76,10 +76,20 @@ function openSql(settings: SqlSettings, { timeoutMs }: { timeoutMs: number }): C
 export const sql = connectorKind({
   settings: sqlSettings,
   open: openSql,
+  fromUrl,
   relatedNames: ({ queries }) => Object.keys(queries.related),
   // SQL of the operator's own compares with what only the operator knows.
   loginColumns: ({ queries, login }) => (queries.byLogin ? undefined : login),
 });
+
+/** Throws an Error where the scheme is no engine's. */
+function fromUrl(url: string): Readonly<Record<string, unknown>> {
+  const scheme = url.split(':', 1)[0] ?? '';
+  const engine = SCHEMES[scheme.toLowerCase()];
+  if (!engine) throw new Error(`expected a URL that begins with one of ${Object.keys(SCHEMES).join(', ')}`);
+  if (engine === 'sqlite') return { engine, file: url.replace(/^sqlite:(?:\/\/)?/, '') };
+  return { engine, connection: url };
+}
 
 type Binds = Readonly<Record<string, string | number>>;
 
@@ -197,3 +207,10 @@ function withConnection(settings: SqlSettings, connection: unknown): SqlSettings
 }
 
 const ENGINES: Record<SqlSettings['engine'], Engine> = { postgresql, mysql, sqlite };
+const SCHEMES: Readonly<Record<string, SqlSettings['engine']>> = {
+  postgres: 'postgresql',
+  postgresql: 'postgresql',
+  mysql: 'mysql',
+  mariadb: 'mysql',
+  sqlite: 'sqlite',
+};

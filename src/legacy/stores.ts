@@ -1,0 +1,79 @@
+/**
+ * Several stores seen as one directory: asked in their order, or only the one that a login's domain belongs to. Which
+ * store a subject belongs to is in its prefix.
+ */
+import { FootbridgeError } from '../errors.ts';
+import type { LegacyEntry } from '../user.ts';
+import type { Directory, DirectoryOptions } from './directory.ts';
+import { openDirectory } from './directory.ts';
+import type { LegacySettings, LegacyStores } from './legacy-settings.ts';
+
+interface Store extends Directory {
+  readonly domains: ReadonlySet<string>;
+}
+
+export function openStores({ stores, collisions }: LegacyStores, options: DirectoryOptions = {}): Directory {
+  const open = (settings: LegacySettings): Store => ({
+    ...openDirectory(settings, options),
+    domains: new Set(settings.domains.map((domain) => domain.toLowerCase())),
+  });
+  const all = stores.map(open);
+  const [only] = all;
+  return only && all.length === 1 ? only : joined(all, collisions);
+}
+
+function joined(all: readonly Store[], collisions: LegacyStores['collisions']): Directory {
+  const ownerOf = (sub: string) => all.find((store) => store.legacyIdOf(sub) !== undefined);
+  const areAllReadable = all.every((store) => store.entries);
+  return {
+    legacyIdOf: (sub) => ownerOf(sub)?.legacyIdOf(sub),
+    findByLogin: (login) => {
+      const asked = storesFor(login, all);
+      return collisions === 'first' ? firstOf(asked, login) : onlyOneOf(asked, login);
+    },
+    findBySub: async (sub) => ownerOf(sub)?.findBySub(sub),
+    userBySub: async (sub) => ownerOf(sub)?.userBySub(sub),
+    forget: (sub) => ownerOf(sub)?.forget(sub),
+    ...(all.some((store) => store.flag)
+      ? { flag: async (sub: string, migrated: boolean) => ownerOf(sub)?.flag?.(sub, migrated) }
+      : {}),
+    ...(areAllReadable
+      ? {
+          async *entries() {
+            for (const store of all) if (store.entries) yield* store.entries();
+          },
+        }
+      : {}),
+    check: async () => void (await Promise.all(all.map((store) => store.check()))),
+    close: async () => void (await Promise.all(all.map((store) => store.close()))),
+  };
+}
+
+/** A domain that a store claims is looked up nowhere else, and a store that claims domains is asked for no other. */
+function storesFor(login: string, all: readonly Store[]): readonly Store[] {
+  const at = login.lastIndexOf('@');
+  if (at < 0) return all;
+  const domain = login
+    .slice(at + 1)
+    .trim()
+    .toLowerCase();
+  const claiming = all.filter((store) => store.domains.has(domain));
+  return claiming.length > 0 ? claiming : all.filter((store) => store.domains.size === 0);
+}
+
+/** A store that does not answer ends the search: whoever is in it must not be let in as somebody of the next one. */
+async function firstOf(stores: readonly Store[], login: string): Promise<LegacyEntry | undefined> {
+  for (const store of stores) {
+    const entry = await store.findByLogin(login);
+    if (entry) return entry;
+  }
+  return undefined;
+}
+
+async function onlyOneOf(stores: readonly Store[], login: string): Promise<LegacyEntry | undefined> {
+  const found = (await Promise.all(stores.map((store) => store.findByLogin(login)))).filter(
+    (entry) => entry !== undefined,
+  );
+  if (found.length <= 1) return found[0];
+  throw new FootbridgeError('user_ambiguous', { detail: `${found.length} stores know this login` });
+}
