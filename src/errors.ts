@@ -19,6 +19,7 @@ export const ERRORS = {
   user_excluded: [403, 'This user is excluded from the migration.'],
   illegal_transition: [409, 'The user cannot go from the present state to the one asked for.'],
   already_linked: [409, 'This target user is already linked to somebody else.'],
+  survey_running: [409, 'Another survey of this store is running.'],
   second_factor_missing: [
     409,
     'The user has a second factor in the legacy store, and the target did not say that it imported it.',

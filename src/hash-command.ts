@@ -8,20 +8,27 @@ import { z } from 'zod';
 import { passwordSettings } from './credentials/password-settings.ts';
 import type { Passwords } from './credentials/passwords.ts';
 import { openPasswords } from './credentials/passwords.ts';
-import { REASONS } from './credentials/reasons.ts';
+import { isRefusal, REASONS } from './credentials/reasons.ts';
+import type { Translated } from './credentials/translation.ts';
 import { FootbridgeError } from './errors.ts';
-import { TARGET_KINDS } from './targets/index.ts';
+import { hashReader } from './targets/index.ts';
 import type { StoredPassword } from './user.ts';
 
-const line = z.looseObject({
-  id: z.string(),
-  format: z.string().default('auto'),
+const lineObject = z.looseObject({
+  id: z.union([z.string(), z.number()]),
+  format: z.string().nullish(),
+  recipe: z.string().nullish(),
   columns: z.record(z.string(), z.unknown()),
   password: z.string().nullish(),
   username: z.string().nullish(),
   settings: z.record(z.string(), z.unknown()).nullish(),
   target: z.string().nullish(),
 });
+/** A recipe says more than a name. */
+const line = lineObject.transform(({ format, recipe, ...rest }) => ({
+  ...rest,
+  ...(recipe ? { format: 'recipe', recipe } : { format: format || 'auto' }),
+}));
 type Line = z.output<typeof line>;
 
 export interface HashCommandOutput {
@@ -31,6 +38,8 @@ export interface HashCommandOutput {
 
 /** Lines under way per slot: enough to keep every slot busy, few enough that none is refused for waiting too long. */
 const AHEAD_PER_SLOT = 2;
+/** What bcrypt takes of a password. */
+const BCRYPT_BYTES = 72;
 /** Nobody waits at a login page here. */
 const PATIENCE_SECONDS = 60;
 
@@ -103,20 +112,54 @@ async function answerFor(
 ): Promise<object> {
   const stored: StoredPassword = {
     format: given.format,
+    ...('recipe' in given ? { recipe: given.recipe as string } : {}),
     columns: given.columns,
     ...(given.settings ? { settings: given.settings } : {}),
     ...(given.username ? { username: given.username } : {}),
   };
   const identified = passwords.identify(stored);
-  const known = 'format' in identified ? identified : { format: given.format, algorithm: null };
+  const known = isRefusal(identified) ? { format: given.format, algorithm: null } : identified;
   const base = { id: given.id, format: known.format, algorithm: known.algorithm };
-  if (kind === 'identify') return 'reason' in identified ? { ...base, reason: reasonOf(identified) } : base;
+  if (kind === 'identify') return isRefusal(identified) ? { ...base, reason: reasonOf(identified) } : base;
+  if (isRefusal(identified) && identified.reason === 'recipe_invalid') {
+    return { ...base, ...REFUSED[kind], reason: reasonOf(identified) };
+  }
+  if (kind === 'verify' && isRefusal(identified) && identified.reason === 'unknown_format') {
+    const marked = await verifyByMark(passwords, stored, given);
+    if (marked) return marked;
+  }
   const wanted = kind === 'translate' ? (given.target ?? 'zitadel') : given.target;
-  const translation = wanted ? translate(passwords, stored, wanted) : {};
+  const translation = wanted
+    ? translate(passwords, stored, { target: wanted, password: given.password })
+    : {};
   if (kind === 'translate') return { ...base, ...translation };
   // The translation's reason comes first: why it cannot be verified says more.
   return { ...base, ...translation, ...(await verify(passwords, stored, given.password)) };
 }
+
+/** A name that is not known, and a hash with an unmistakable mark: if the password opens it, that is proof enough. */
+async function verifyByMark(
+  passwords: Passwords,
+  stored: StoredPassword,
+  given: Line,
+): Promise<object | undefined> {
+  const byMark = { ...stored, format: 'auto' };
+  const identified = passwords.identify(byMark);
+  if (isRefusal(identified)) return undefined;
+  const { verified } = await verify(passwords, byMark, given.password);
+  if (!verified) return undefined;
+  const { format, algorithm } = identified;
+  const { target, password } = given;
+  return {
+    id: given.id,
+    format,
+    algorithm,
+    ...(target ? translate(passwords, byMark, { target, password }) : {}),
+    verified,
+  };
+}
+
+const REFUSED = { verify: { verified: false }, translate: { translated: null } };
 
 const reasonOf = ({ reason, sentence }: { reason: string; sentence: string }): Reason => ({
   code: reason,
@@ -143,12 +186,23 @@ async function verify(
 function translate(
   passwords: Passwords,
   stored: StoredPassword,
-  target: string,
-): { translated: unknown; reason?: Reason } {
-  if (!(target in TARGET_KINDS)) {
-    const sentence = `There is no target kind ${target} here yet.`;
+  { target, password }: { target: string; password: Line['password'] },
+): { translated: unknown; conditions?: readonly Reason[]; reason?: Reason } {
+  const reader = hashReader(target);
+  if (!reader) {
+    const sentence = `There is no target ${target} here yet.`;
     return { translated: null, reason: { code: 'unknown_target', sentence } };
   }
-  const made = passwords.translate(stored, TARGET_KINDS[target as keyof typeof TARGET_KINDS].accepts);
-  return 'encoded' in made ? { translated: made.encoded } : { translated: null, reason: reasonOf(made) };
+  const made = passwords.translate(stored, reader.accepts);
+  if (isRefusal(made)) return { translated: null, reason: reasonOf(made) };
+  const conditions = conditionsOf(made, password);
+  return { translated: made.encoded, ...(conditions.length > 0 && { conditions }) };
+}
+
+/** A password in the line decides what the hash leaves open: whether it is too long for the target. */
+function conditionsOf({ caveats = [] }: Translated, password: Line['password']): Reason[] {
+  const isShort = password && Buffer.byteLength(password) <= BCRYPT_BYTES;
+  return caveats
+    .filter((caveat) => !(isShort && caveat === 'password_length_limited'))
+    .map((caveat) => ({ code: caveat, sentence: REASONS[caveat] }));
 }

@@ -25,18 +25,26 @@ export interface User {
   readonly picture?: string;
   /** Seconds since the epoch. */
   readonly updatedAt?: number;
+  /** Seconds since the epoch, as the legacy store has it. */
+  readonly lastLoginAt?: number;
   readonly state: UserState;
   readonly roles: readonly string[];
+  /** Groups, where the store tells them from roles. */
+  readonly groups?: readonly string[];
   /** Extra claims named by the mapping; JSON values. */
   readonly attributes: Readonly<Record<string, unknown>>;
+  /** What goes along to the target without ever being a claim; JSON values. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
 }
 
 export type UserState = 'active' | 'disabled' | 'locked';
 
 /** One stored password: which format it is written in and the raw columns that hold it. */
 export interface StoredPassword {
-  /** A format's name, or `auto` where the mark is unmistakable. */
+  /** A format's name, or `auto` where the mark is unmistakable; `recipe` where there is one. */
   readonly format: string;
+  /** How a home-made hash comes about, in the language of docs/recipes.md; goes before the format. */
+  readonly recipe?: string;
   readonly columns: Readonly<Record<string, unknown>>;
   /** Site-wide values such as a pepper. Never logged. */
   readonly settings?: Readonly<Record<string, unknown>>;
@@ -52,10 +60,43 @@ export interface TotpSecret {
   readonly algorithm: 'SHA1' | 'SHA256' | 'SHA512';
 }
 
+/** A public-key credential (Web Authentication Level 3, section 4). Nothing in it is secret, but it names a person. */
+export interface Passkey {
+  /** base64url, no padding. */
+  readonly credentialId: string;
+  /** A COSE_Key (RFC 9052 section 7), whatever the store writes it as. */
+  readonly publicKey: Uint8Array;
+  /** As the store last saw it; 0 where the authenticator does not count. */
+  readonly signCount: number;
+  readonly transports: readonly string[];
+  /** The domain it was made for, where the store or the mapping says so. */
+  readonly rpId?: string;
+  /** base64url, no padding. */
+  readonly userHandle?: string;
+}
+
+/** Opens the second factor once: as the store shows it to its owner, or hashed. */
+export type RecoveryCode = { readonly code: string } | { readonly hash: StoredPassword };
+
+/** An account elsewhere that this person logs in with. */
+export interface IdentityProviderLink {
+  readonly provider: string;
+  /** The person's id there. */
+  readonly userId: string;
+  readonly username?: string;
+}
+
 export interface Credentials {
   /** Any of them opens the door (an LDAP entry may hold several). Empty: no password can match. */
   readonly passwords: readonly StoredPassword[];
   readonly totp?: TotpSecret;
+  /** Seeds of further devices; any of them gives a right code. */
+  readonly furtherTotp?: readonly TotpSecret[];
+  readonly passkeys?: readonly Passkey[];
+  /** True where a passkey is asked for after the password, false where it only could replace one. */
+  readonly passkeyIsFactor?: boolean;
+  readonly recoveryCodes?: readonly RecoveryCode[];
+  readonly identityProviderLinks?: readonly IdentityProviderLink[];
   /** The store's own verdict, where it is to be asked. */
   readonly storeCheck?: StoreCheck;
 }
@@ -72,4 +113,6 @@ export interface StoreCheck {
 export interface LegacyEntry {
   readonly user: User;
   readonly credentials: Credentials;
+  /** Claims that the store has a value for, but none that could be passed on. */
+  readonly dropped?: readonly string[];
 }

@@ -35,7 +35,9 @@ export interface Algorithm<P> {
   /** Shortest digest that proves anything; 16 bytes unless the algorithm is shorter by nature. */
   readonly minDigestBytes?: number;
   /** Computed on libuv's threads, which DNS and files need as well: the pool keeps some free. */
-  readonly usesThreadPool?: boolean;
+  readonly usesThreadPool?: boolean | ((parameters: P) => boolean);
   /** The stored value can be turned back into the password. */
   readonly recoverable?: boolean;
+  /** The password itself, where that needs nothing but what is stored. Throws where it was not made by this key. */
+  recover?(derivation: Derivation<P>): Buffer;
 }

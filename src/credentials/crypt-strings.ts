@@ -59,15 +59,3 @@ export function parseDrupal7(text: Text): ParsedHash | Refusal {
   const parameters = { log2Rounds: cryptDigit(rounds) };
   return hashOf('drupal7', parameters, { salt: utf8(salt), digest: utf8(digest), preparation });
 }
-
-/** DES (13 characters), yescrypt and scrypt of libxcrypt, SunMD5, NT: nothing here computes them. */
-export const UNCOMPUTED_CRYPT = /^(?:[./0-9A-Za-z]{13}|\$(?:y|gy|7|md5|sha1|3)[$,].*|_[./0-9A-Za-z]{19})$/;
-
-/** Whatever crypt(3) may return. */
-export function parseCrypt(text: Text): ParsedHash | Refusal {
-  if (text === undefined) return refuse('malformed');
-  if (BCRYPT.test(text)) return parseBcrypt(text);
-  if (MD5CRYPT.test(text)) return parseMd5crypt(text);
-  if (SHA_CRYPT.test(text)) return parseShaCrypt(text);
-  return refuse(UNCOMPUTED_CRYPT.test(text) ? 'unsupported_algorithm' : 'malformed');
-}

@@ -12,11 +12,14 @@ export interface HashJob {
   readonly hash: ParsedHash;
   /** UTF-8. */
   readonly password: Uint8Array;
+  /** `digest`: what comes out, instead of whether it is the one. */
+  readonly wants?: 'digest';
 }
 
 export interface HashAnswer {
   /** `undefined`: the primitive refused to compute this hash. */
   readonly matches: boolean | undefined;
+  readonly digest?: Uint8Array;
 }
 
 export interface HashPoolOptions {

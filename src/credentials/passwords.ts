@@ -3,18 +3,24 @@ import { availableParallelism } from 'node:os';
 import { FootbridgeError } from '../errors.ts';
 import type { StoredPassword } from '../user.ts';
 import type { AcceptedFormat } from './accepted-format.ts';
+import type { Shadow } from './exporting.ts';
+import { openExporting } from './exporting.ts';
 import { isUnusable } from './format.ts';
-import { FORMATS } from './formats/index.ts';
+import { formatNamed, MARKED } from './format-names.ts';
 import type { ParsedHash } from './hash.ts';
 import { algorithmOf, isWithinBounds } from './hash.ts';
 import { HashPool } from './hash-pool.ts';
 import type { PasswordSettings } from './password-settings.ts';
 import type { ReasonCode, Refusal } from './reasons.ts';
 import { isRefusal, refuse } from './reasons.ts';
+import { recipeNamed } from './recipe/compiled.ts';
+import { RecipeError } from './recipe/recipe-error.ts';
+import type { Source } from './source.ts';
 import { sourceOf } from './source.ts';
 import type { Translation } from './translation.ts';
 import { translateHash } from './translation.ts';
 
+export type { Shadow } from './exporting.ts';
 export type { Translation } from './translation.ts';
 
 export interface VerifyOptions {
@@ -35,6 +41,25 @@ export interface Passwords {
   identify(stored: StoredPassword): Identified;
   /** What to import at a target that accepts these, first preferred. No work; our own caps do not apply. */
   translate(stored: StoredPassword, accepts: readonly AcceptedFormat[]): Translation;
+  /** Both at once, for several that accept: read once, for those who look at a million. */
+  examine(
+    stored: StoredPassword,
+    accepts: readonly (readonly AcceptedFormat[])[],
+  ): { readonly identified: Identified; readonly translations: readonly Translation[] };
+  /** A fresh hash in the first of these formats that can hold one. Throws hashing_overloaded. */
+  hash(password: string, accepts: readonly AcceptedFormat[], options?: VerifyOptions): Promise<Translation>;
+  /** The same of a password that the store can recover; a refusal where it cannot. */
+  rehash(stored: StoredPassword, accepts: readonly AcceptedFormat[]): Promise<Translation>;
+  /**
+   * Shadow verification: whether what `translate` would export opens with this password, which has just opened the
+   * stored one. The very bytes are read back; nothing is computed twice.
+   */
+  prove(
+    stored: StoredPassword,
+    password: string,
+    accepts: readonly AcceptedFormat[],
+    options?: VerifyOptions,
+  ): Promise<Shadow>;
   stats(): { slots: number; running: number; queued: number };
   close(): Promise<void>;
 }
@@ -49,7 +74,14 @@ export interface VerifyResult {
   readonly reason?: ReasonCode;
 }
 
-export type Identified = { readonly format: string; readonly algorithm: string } | Refusal;
+export type Identified =
+  | {
+      readonly format: string;
+      readonly algorithm: string;
+      /** What it costs to compute, like `cost=10`; empty where the algorithm leaves no choice. */
+      readonly costs: string;
+    }
+  | Refusal;
 
 /** Far above what ASVS 6.2.9 asks for (64 characters), and little enough to hash. */
 const MAX_PASSWORD_BYTES = 1024;
@@ -58,8 +90,6 @@ const MAX_PASSWORD_BYTES = 1024;
 const RESERVED_THREADS = 2;
 const DEFAULT_THREADS = 4;
 
-const BY_NAME = new Map(FORMATS.map((format) => [format.name, format]));
-
 interface Read {
   readonly format: string;
   readonly hash: ParsedHash | Refusal;
@@ -67,12 +97,36 @@ interface Read {
 
 function read(stored: StoredPassword): Read {
   const source = sourceOf(stored);
+  if (stored.recipe !== undefined) return readRecipe(stored.recipe, source);
   const isAuto = stored.format === 'auto';
-  const format = isAuto ? FORMATS.find((known) => known.recognises?.(source)) : BY_NAME.get(stored.format);
+  const format = isAuto ? MARKED.find((known) => known.recognises?.(source)) : formatNamed(stored.format);
   if (format) return { format: format.name, hash: format.parse(source) };
   if (!isAuto) return { format: stored.format, hash: refuse('unknown_format') };
   if (source.hash === undefined) return { format: 'auto', hash: refuse('no_hash') };
   return { format: 'auto', hash: refuse(isUnusable(source.hash) ? 'unusable' : 'unrecognised') };
+}
+
+function readRecipe(text: string, source: Source): Read {
+  const recipe = recipeNamed(text);
+  if (!(recipe instanceof RecipeError)) return { format: 'recipe', hash: recipe.parse(source) };
+  return { format: 'recipe', hash: { reason: 'recipe_invalid', sentence: recipe.message } };
+}
+
+function identified({ format, hash }: Read): Identified {
+  if (isRefusal(hash)) return hash;
+  return { format, algorithm: algorithmOf(hash).label(hash.parameters), costs: costsOf(hash) };
+}
+
+function translated({ hash }: Read, accepts: readonly AcceptedFormat[]): Translation {
+  return isRefusal(hash) ? hash : translateHash(hash, accepts);
+}
+
+/** The numbers among the parameters. */
+function costsOf({ parameters }: ParsedHash): string {
+  return Object.entries(parameters)
+    .filter(([, value]) => typeof value === 'number')
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ');
 }
 
 /** The password's bytes exactly as entered, or `undefined` where it is refused. */
@@ -80,6 +134,11 @@ function bytesOf(password: string): Buffer | undefined {
   if (password === '' || password.includes('\0') || !password.isWellFormed()) return undefined;
   const bytes = Buffer.from(password, 'utf8');
   return bytes.length <= MAX_PASSWORD_BYTES ? bytes : undefined;
+}
+
+function usesThreadPool(hash: ParsedHash): boolean {
+  const { usesThreadPool: uses = false } = algorithmOf(hash);
+  return typeof uses === 'boolean' ? uses : uses(hash.parameters);
 }
 
 function threadPoolSlots(): number {
@@ -103,21 +162,34 @@ export function openPasswords(settings: PasswordSettings): Passwords {
     worker: workerUrl(),
   });
 
-  function readWithinCaps(stored: StoredPassword): Read {
-    const { format, hash } = read(stored);
+  function withinCaps({ format, hash }: Read): Read {
     if (isRefusal(hash) || isWithinBounds(hash, caps)) return { format, hash };
     return { format, hash: refuse('parameters_out_of_bounds') };
   }
+  const readWithinCaps = (stored: StoredPassword) => withinCaps(read(stored));
 
   function hash(parsed: ParsedHash, password: Buffer, { signal }: VerifyOptions) {
-    return pool.run(
-      { hash: parsed, password },
-      { signal, usesThreadPool: algorithmOf(parsed).usesThreadPool },
-    );
+    return pool.run({ hash: parsed, password }, { signal, usesThreadPool: usesThreadPool(parsed) });
   }
 
+  const exporting = openExporting({
+    read,
+    bytesOf,
+    matches: async (parsed, password, signal) =>
+      isWithinBounds(parsed, caps)
+        ? (await hash(parsed, password, signal ? { signal } : {})).matches
+        : undefined,
+    derive: async (parsed, password, signal) =>
+      (
+        await pool.run(
+          { hash: parsed, password, wants: 'digest' },
+          { signal, usesThreadPool: usesThreadPool(parsed) },
+        )
+      ).digest,
+  });
   const decoy = decoyHash(settings, readWithinCaps);
   return {
+    ...exporting,
     async verify(stored, password, options = {}) {
       const { format, hash: parsed } = readWithinCaps(stored);
       if (isRefusal(parsed)) return { verified: false, format, algorithm: 'unknown', reason: parsed.reason };
@@ -132,14 +204,14 @@ export function openPasswords(settings: PasswordSettings): Passwords {
       const bytes = bytesOf(password);
       if (bytes) await hash(decoy, bytes, options);
     },
-    identify(stored) {
-      const { format, hash: parsed } = readWithinCaps(stored);
-      if (isRefusal(parsed)) return parsed;
-      return { format, algorithm: algorithmOf(parsed).label(parsed.parameters) };
-    },
-    translate(stored, accepts) {
-      const { hash: parsed } = read(stored);
-      return isRefusal(parsed) ? parsed : translateHash(parsed, accepts);
+    identify: (stored) => identified(readWithinCaps(stored)),
+    translate: (stored, accepts) => translated(read(stored), accepts),
+    examine(stored, accepts) {
+      const found = read(stored);
+      return {
+        identified: identified(withinCaps(found)),
+        translations: accepts.map((formats) => translated(found, formats)),
+      };
     },
     stats: () => pool.stats(),
     close: () => pool.close(),

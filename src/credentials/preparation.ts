@@ -4,6 +4,9 @@
  */
 import { createHash, createHmac } from 'node:crypto';
 import type { DigestName } from './algorithm.ts';
+import type { Codepage } from './codepages.ts';
+import { inCodepage } from './codepages.ts';
+import { saslprep } from './saslprep.ts';
 
 type Written = 'hex' | 'base64';
 
@@ -12,7 +15,13 @@ export type PreparationStep =
   /** PHP's htmlspecialchars with ENT_COMPAT. */
   | { readonly step: 'escape-html' }
   | { readonly step: 'remove-blanks' }
-  | { readonly step: 'utf16le' }
+  | { readonly step: 'utf16le' | 'utf16be' | 'uppercase' }
+  /** Every byte followed by a zero. */
+  | { readonly step: 'widened' }
+  /** RFC 4013; a password that it forbids is taken as it is, as PostgreSQL does. */
+  | { readonly step: 'saslprep' }
+  /** Single bytes as MS-DOS wrote them. Throws where a character has none. */
+  | { readonly step: 'codepage'; readonly codepage: Codepage }
   | { readonly step: 'prepend' | 'append'; readonly bytes: Uint8Array }
   /** `overBytes`: only passwords longer than that are digested. */
   | {
@@ -41,6 +50,16 @@ function take(password: Buffer, step: PreparationStep): Buffer {
       return rewrite((text) => text.replace(/[ \t]/g, ''));
     case 'utf16le':
       return Buffer.from(password.toString('utf8'), 'utf16le');
+    case 'widened':
+      return Buffer.from(password.toString('latin1'), 'utf16le');
+    case 'utf16be':
+      return Buffer.from(password.toString('utf8'), 'utf16le').swap16();
+    case 'uppercase':
+      return rewrite((text) => text.toUpperCase());
+    case 'saslprep':
+      return rewrite(saslprep);
+    case 'codepage':
+      return inCodepage(password.toString('utf8'), step.codepage);
     case 'prepend':
       return Buffer.concat([step.bytes, password]);
     case 'append':
@@ -58,6 +77,7 @@ export function isConditional(step: PreparationStep): boolean {
   return (
     step.step === 'normalize' ||
     step.step === 'escape-html' ||
+    step.step === 'saslprep' ||
     (step.step === 'digest' && step.overBytes !== undefined)
   );
 }

@@ -23,7 +23,7 @@ const MAX_DEPTH = 4;
 
 const SALT_NAME = /salt|salz/i;
 const HASH_NAME = /hash|pass|pwd|crypt|kennwort|shadow|digest|secret|value/i;
-const BESIDE_NAME = /algorithm|format|scheme|order|iterations|factor|type/i;
+const BESIDE_NAME = /algo|hasher|method|format|scheme|order|iterations|factor|type/i;
 
 /**
  * The hash is the only column, or the only one beside the salt, or the first whose name speaks of a password: the

@@ -4,6 +4,8 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 export interface Metrics {
   readonly registry: Registry;
   readonly logins: Counter<'result'>;
+  readonly rewrites: Counter<'format' | 'write' | 'result'>;
+  readonly captures: Counter<'target' | 'reason'>;
   readonly requests: Histogram<'route' | 'status'>;
   readonly secretsReleased: Counter<'result'>;
   readonly backchannelLogouts: Counter<'result'>;
@@ -30,6 +32,18 @@ export function openMetrics(hashing: () => { running: number; queued: number }):
       labelNames: ['route', 'status'],
       buckets: [0.005, 0.02, 0.1, 0.5, 1, 3, 10],
       registers,
+    }),
+    rewrites: new Counter({
+      name: 'footbridge_password_rewrites_total',
+      help: 'Password hashes rewritten for a target, each proved at a login, by legacy format, form and result.',
+      labelNames: ['format', 'write', 'result'],
+      registers: [registry],
+    }),
+    captures: new Counter({
+      name: 'footbridge_passwords_captured_total',
+      help: 'Passwords hashed anew at a login, because the target cannot have the stored hash, by reason.',
+      labelNames: ['target', 'reason'],
+      registers: [registry],
     }),
     secretsReleased: new Counter({
       name: 'footbridge_secret_requests_total',

@@ -15,27 +15,52 @@ const bounds = z
 const variant = <W extends AcceptedFormat['write'], S extends z.core.$ZodLooseShape>(write: W, shape: S) =>
   z.strictObject({ write: z.literal(write), ...shape, maxLength: z.int().min(1).exactOptional() });
 
+const digest = z.enum(['md5', 'sha1', 'sha224', 'sha256', 'sha384', 'sha512']);
+const digests = z.array(digest).min(1);
+const bcrypt = { cost: bounds, maxPasswordBytes: z.int().min(1).exactOptional() };
+const argon2 = {
+  variants: z.array(z.enum(['id', 'i', 'd'])).min(1),
+  memoryKiB: bounds,
+  passes: bounds,
+  lanes: bounds,
+};
+const pbkdf2 = { digests, iterations: bounds };
+const scrypt = { log2N: bounds, blockSize: bounds, parallelism: bounds };
+
 const acceptedFormat = z.discriminatedUnion('write', [
-  variant('bcrypt', { cost: bounds }),
-  variant('argon2', {
-    variants: z.array(z.enum(['id', 'i', 'd'])).min(1),
-    memoryKiB: bounds,
-    passes: bounds,
-    lanes: bounds,
-  }),
-  variant('pbkdf2-passlib', {
-    digests: z.array(z.enum(['md5', 'sha1', 'sha224', 'sha256', 'sha384', 'sha512'])).min(1),
-    iterations: bounds,
-  }),
-  variant('scrypt-passwap', { log2N: bounds, blockSize: bounds, parallelism: bounds }),
+  variant('bcrypt', bcrypt),
+  variant('bcrypt-auth0', bcrypt),
+  variant('bcrypt-cidaas', bcrypt),
+  variant('argon2', argon2),
+  variant('argon2-keycloak', argon2),
+  variant('argon2-auth0', argon2),
+  variant('argon2-cidaas', argon2),
+  variant('pbkdf2-passlib', pbkdf2),
+  variant('pbkdf2-kratos', pbkdf2),
+  variant('pbkdf2-keycloak', pbkdf2),
+  variant('pbkdf2-auth0', pbkdf2),
+  variant('pbkdf2-cidaas', { digest: digest.exactOptional(), iterations: bounds }),
+  variant('scrypt-passwap', scrypt),
+  variant('scrypt-kratos', scrypt),
+  variant('scrypt-auth0', scrypt),
+  variant('firebase-kratos', { log2N: bounds, blockSize: bounds }),
   variant('phpass', { log2Rounds: bounds }),
   variant('drupal7', { rounds: bounds }),
   variant('sha256crypt', { rounds: bounds }),
   variant('sha512crypt', { rounds: bounds }),
+  variant('sha256crypt-kratos', { rounds: bounds }),
+  variant('sha512crypt-kratos', { rounds: bounds }),
   variant('md5crypt', {}),
+  variant('md5crypt-kratos', {}),
   variant('md5plain', {}),
   variant('md5salted-prefix', {}),
   variant('md5salted-suffix', {}),
+  variant('digest-kratos', { digests }),
+  variant('digest-auth0', { digests }),
+  variant('digest-cidaas', { digests }),
+  variant('hmac-kratos', { digests }),
+  variant('hmac-auth0', { digests }),
+  variant('hmac-cidaas', { digests }),
 ]) satisfies z.ZodType<AcceptedFormat>;
 
 /** RFC 7518 section 4.3 wants 2048 bits of an RSA key. */

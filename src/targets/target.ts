@@ -19,10 +19,17 @@ export interface TotpRules {
   readonly periodSeconds: readonly number[];
 }
 
-export interface TargetKind {
+/** A system that hashes can be written for. */
+export interface HashReader {
   readonly kind: string;
   /** The hash formats it reads, first preferred. */
   readonly accepts: readonly AcceptedFormat[];
+  /** `run`: its own code verified what is written for it; `documentation`: it was only read about. */
+  readonly evidence: 'run' | 'documentation';
+}
+
+/** A system that people can be moved to. */
+export interface TargetKind extends HashReader {
   readonly totp: TotpRules;
   readonly needs: readonly NeededClaim[];
 }

@@ -107,7 +107,10 @@ describe('verify', () => {
     expect(passwords.identify(stored('bcrypt', BCRYPT.replace('$04$', '$15$')))).toHaveProperty('format');
     for (const lanes of [`m=262144,t=10,p=8`, `m=65536,t=1,p=16`]) {
       const hash = `$argon2id$v=19$${lanes}$${SALT}$${KEY}`;
-      expect(passwords.identify(stored('argon2', hash))).toEqual({ format: 'argon2', algorithm: 'argon2id' });
+      expect(passwords.identify(stored('argon2', hash))).toMatchObject({
+        format: 'argon2',
+        algorithm: 'argon2id',
+      });
     }
   });
 
@@ -201,28 +204,31 @@ describe('identify', () => {
     ['malformed', 'bcrypt', `${BCRYPT}x`],
     ['malformed', 'generic-hex_sha1', '5f4dcc3b5aa765d61d8327deb882cf99'],
     ['unsupported_algorithm', 'bcrypt', BCRYPT.replace('2b', '2x')],
-    ['unsupported_algorithm', 'auto', '$y$j9T$LX3JHbVYvWzxMnDTb8wwaD$gW/rdRHLRKsbCmRb'],
+    ['unsupported_algorithm', 'auto', '$gy$j9T$LX3JHbVYvWzxMnDTb8wwaD$gW/rdRHLRKsbCmRb'],
     ['unsupported_algorithm', 'argon2', `$argon2id$v=19$m=65536,t=1,p=1,keyid=a$${SALT}$${KEY}`],
     ['username_missing', 'postgres_md5', 'md52bd71e593999d892785be9eccdb53a84'],
     ['setting_missing', 'devise-bcrypt-pepper', BCRYPT],
   ])('says %s for %s', (reason, format, hash) => {
-    expect(passwords.identify(stored(format, hash))).toEqual({
+    expect(passwords.identify(stored(format, hash))).toMatchObject({
       reason,
       sentence: expect.stringMatching(/\.$/),
     });
   });
 
   test('names what the mark of a hash says', () => {
-    expect(passwords.identify(stored('auto', BCRYPT))).toEqual({ format: 'bcrypt', algorithm: 'bcrypt' });
-    expect(passwords.identify(stored('auto', `{CRYPT}${BCRYPT}`))).toEqual({
+    expect(passwords.identify(stored('auto', BCRYPT))).toMatchObject({
+      format: 'bcrypt',
+      algorithm: 'bcrypt',
+    });
+    expect(passwords.identify(stored('auto', `{CRYPT}${BCRYPT}`))).toMatchObject({
       format: 'ldap',
       algorithm: 'bcrypt',
     });
-    expect(passwords.identify(stored('auto', `bcrypt$${BCRYPT}`))).toEqual({
+    expect(passwords.identify(stored('auto', `bcrypt$${BCRYPT}`))).toMatchObject({
       format: 'django-bcrypt',
       algorithm: 'bcrypt',
     });
-    expect(passwords.identify(stored('auto', `{bcrypt}${BCRYPT}`))).toEqual({
+    expect(passwords.identify(stored('auto', `{bcrypt}${BCRYPT}`))).toMatchObject({
       format: 'spring-bcrypt',
       algorithm: 'bcrypt',
     });
@@ -252,7 +258,7 @@ describe('a store with a salt column', () => {
     const hash = '94caa07fbc0f921c253f9c5a04dfccca';
     const translation = passwords.translate(salted(hash, ''), ZITADEL_READS);
     expect(translation).toEqual({ encoded: hash, format: 'md5plain' });
-    expect(passwords.identify(salted(hash, null))).toHaveProperty('reason', 'malformed');
+    expect(passwords.identify(salted(hash, null))).toHaveProperty('reason', 'column_missing');
   });
 });
 

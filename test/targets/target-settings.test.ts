@@ -97,7 +97,7 @@ describe('the targets', () => {
   });
 
   test('read what their kind reads', () => {
-    expect(targets.byName('main')?.accepts).toBe(zitadel.accepts);
+    expect(targets.byName('main')?.accepts).toEqual(zitadel.accepts);
     expect(acceptedBy('nothing-we-know')).toBeUndefined();
   });
 });

@@ -1,4 +1,4 @@
-import { createCipheriv } from 'node:crypto';
+import { createCipheriv, createDecipheriv } from 'node:crypto';
 import type { Algorithm } from '../algorithm.ts';
 
 export interface AesCbcParameters {
@@ -9,6 +9,10 @@ export interface AesCbcParameters {
 export const aesCbcAlgorithm: Algorithm<AesCbcParameters> = {
   label: () => 'aes-256-cbc',
   recoverable: true,
+  recover({ parameters, salt, digest }) {
+    const decipher = createDecipheriv('aes-256-cbc', parameters.key, salt);
+    return Buffer.concat([decipher.update(digest), decipher.final()]);
+  },
   admits: ({ parameters, salt }) => parameters.key.length === 32 && salt.length === 16,
   derive(password, { parameters, salt }) {
     const cipher = createCipheriv('aes-256-cbc', parameters.key, salt);

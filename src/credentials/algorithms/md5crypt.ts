@@ -3,8 +3,8 @@ import type { Algorithm } from '../algorithm.ts';
 import { cryptBase64 } from '../encoding.ts';
 
 export interface Md5cryptParameters {
-  /** `1`, or Apache's `apr1`, which differs in this text only. */
-  readonly magic: '1' | 'apr1';
+  /** `1`, or Apache's `apr1`, or AIX's none: they differ in this text only. */
+  readonly magic: '1' | 'apr1' | '';
 }
 
 const ROUNDS = 1000;
@@ -19,11 +19,14 @@ function repeated(digest: Buffer, length: number): Buffer {
 
 /** md5crypt as FreeBSD's crypt-md5.c has it; npm `apache-md5` is wrong for passwords beyond ASCII. */
 export const md5cryptAlgorithm: Algorithm<Md5cryptParameters> = {
-  label: ({ magic }) => (magic === '1' ? 'md5crypt' : 'apr1'),
+  label: ({ magic }) => (magic === 'apr1' ? 'apr1' : 'md5crypt'),
   admits: () => true,
   derive(password, { parameters: { magic }, salt }) {
     const inner = createHash('md5').update(password).update(salt).update(password).digest();
-    const first = createHash('md5').update(password).update(`$${magic}$`).update(salt);
+    const first = createHash('md5')
+      .update(password)
+      .update(magic && `$${magic}$`)
+      .update(salt);
     first.update(repeated(inner, password.length));
     for (let bits = password.length; bits > 0; bits >>>= 1) {
       first.update(bits & 1 ? Buffer.from([0]) : password.subarray(0, 1));

@@ -5,6 +5,7 @@ export const plaintextAlgorithm: Algorithm<Readonly<Record<string, never>>> = {
   label: () => 'plaintext',
   minDigestBytes: 1,
   recoverable: true,
+  recover: ({ digest }) => Buffer.from(digest),
   admits: () => true,
   derive: (password) => password,
 };

@@ -1,6 +1,7 @@
 /** Django's `algorithm$…` (django.contrib.auth.hashers). Salts are text and enter as their ASCII bytes. */
+import { parseCrypt } from '../crypt-methods.ts';
 import { parseBcrypt } from '../crypt-strings.ts';
-import { digestHash, hexOf } from '../digests.ts';
+import { digestHash, hexOf, prepend } from '../digests.ts';
 import { base64, hex, integer, utf8 } from '../encoding.ts';
 import { anyOf, format } from '../format.ts';
 import { parseArgon2, parsePbkdf2, parseScrypt } from '../phc-strings.ts';
@@ -54,7 +55,36 @@ const marked = [
   }),
 ];
 
+/** The documentation's upgrade in place: PBKDF2 over the old digest's hex text, the salt in both. */
+const wrapped = (['md5', 'sha1'] as const).flatMap((inner) =>
+  (['sha256', 'sha1'] as const).map((digest) =>
+    format({
+      name: `django-pbkdf2${digest === 'sha1' ? '_sha1' : ''}_wrapped_${inner}`,
+      pattern: new RegExp(`^pbkdf2_wrapped_${inner}\\$(\\d+)\\$([^$]+)\\$([^$]+)$`),
+      read: ([, iterations, salt = '', key]) =>
+        parsePbkdf2(digest, integer(iterations), {
+          salt: utf8(salt),
+          digest: base64(key),
+          preparation: [prepend(salt), hexOf(inner)],
+        }),
+    }),
+  ),
+);
+
+/** `crypt$$…`: what crypt(3) returns; by itself it has a name with the other crypt(3) formats. */
+const crypt = format({
+  name: 'django-crypt',
+  pattern: /^crypt\$[^$]*\$(.+)$/,
+  read: ([, text]) => parseCrypt(text),
+});
+
 const members = [
+  ...wrapped,
+  format({
+    name: 'django-unsalted_sha1',
+    pattern: /^sha1\$\$([0-9a-f]{40})$/,
+    read: ([, digest]) => digestHash('sha1', { digest: hex(digest) }),
+  }),
   ...pbkdf2,
   ...salted,
   ...marked,
@@ -66,4 +96,4 @@ const members = [
   format({ name: 'django-unusable', pattern: /^!/, read: () => refuse('unusable') }),
 ];
 
-export const djangoFormats = [...members, anyOf('django', members)];
+export const djangoFormats = [...members, anyOf('django', [...members, crypt])];

@@ -1,5 +1,6 @@
 /** Keycloak's credential: two JSON documents, `secret_data` and `credential_data` (camel case in exports). */
 import { z } from 'zod';
+import { decoded, fieldsOf } from '../columns.ts';
 import { base64, integer } from '../encoding.ts';
 import type { Format } from '../format.ts';
 import type { ParsedHash } from '../hash.ts';
@@ -28,7 +29,21 @@ function documentOf(value: unknown): unknown {
 
 const VERSIONS: Readonly<Record<string, number>> = { '1.3': 0x13, '1.0': 0x10 };
 
-function parse({ columns }: Source): ParsedHash | Refusal {
+/** Before Keycloak 8: `value`, `salt` (binary), `hash_iterations` and `algorithm` in columns; exports in camel case. */
+function parseOld(source: Source): ParsedHash | Refusal {
+  const fields = fieldsOf(source);
+  const value = fields('hashedSaltedValue', 'value');
+  if (value === undefined) return refuse('no_hash');
+  const { salt: binary } = source.columns;
+  const salt = binary instanceof Uint8Array ? Buffer.from(binary) : decoded(fields('salt'));
+  const algorithm = fields('algorithm') ?? 'pbkdf2';
+  const parts = { salt, digest: base64(value) };
+  return parsePbkdf2(algorithm === 'pbkdf2' ? 'sha1' : algorithm, integer(fields('hashIterations')), parts);
+}
+
+function parse(source: Source): ParsedHash | Refusal {
+  const { columns } = source;
+  if (!('secret_data' in columns) && !('secretData' in columns)) return parseOld(source);
   const secretColumn = columns.secret_data ?? columns.secretData;
   if (secretColumn === undefined || secretColumn === null) return refuse('no_hash');
   const secret = secretData.safeParse(documentOf(secretColumn));
@@ -55,7 +70,7 @@ function parse({ columns }: Source): ParsedHash | Refusal {
   );
 }
 
-const NAMES = ['keycloak-argon2', 'keycloak-pbkdf2-sha256', 'keycloak-pbkdf2-sha512'];
+const NAMES = ['argon2', 'pbkdf2', 'pbkdf2-sha1', 'pbkdf2-sha256', 'pbkdf2-sha512', 'legacy'];
 
 export const keycloakFormats: readonly Format[] = [
   {
@@ -65,5 +80,5 @@ export const keycloakFormats: readonly Format[] = [
       ('secretData' in columns && 'credentialData' in columns),
     parse,
   },
-  ...NAMES.map((name) => ({ name, parse })),
+  ...NAMES.map((name) => ({ name: `keycloak-${name}`, parse })),
 ];

@@ -1,12 +1,16 @@
 /** PHP applications: WordPress, phpBB, Drupal, Joomla, Magento, MediaWiki, PrestaShop, CakePHP, Symfony. */
 import { BCRYPT, DRUPAL7, PHPASS, parseBcrypt, parseDrupal7, parsePhpass } from '../crypt-strings.ts';
 import { digestHash, hexOf, prepend } from '../digests.ts';
-import { base64, hex, integer, utf8 } from '../encoding.ts';
+import { base64, cryptCharacter, hex, integer, utf8 } from '../encoding.ts';
 import { anyOf, format } from '../format.ts';
+import type { ParsedHash } from '../hash.ts';
 import { hashOf } from '../hash.ts';
-import { parsePbkdf2 } from '../phc-strings.ts';
+import { ARGON2, parseArgon2, parsePbkdf2 } from '../phc-strings.ts';
+import { bareArgon2, phpPassword } from '../php-hashes.ts';
 import type { PreparationStep } from '../preparation.ts';
+import type { Refusal } from '../reasons.ts';
 import { refuse } from '../reasons.ts';
+import { recipeFormat } from '../recipe/recipe-format.ts';
 
 const MD5_HEX = /^[0-9a-f]{32}$/i;
 
@@ -29,20 +33,74 @@ const wordpress = [
   }),
 ];
 
-/** Plugins write bare bcrypt into the same column. */
-const wordpressPlugin = format({
-  name: 'wordpress-plugin',
-  pattern: BCRYPT,
-  read: ([text]) => parseBcrypt(text),
-});
+/** Plugins, and a filter since 6.8, write what PHP does into the same column. */
+const wordpressPlugin = phpPassword('wordpress-plugin');
 
 /** phpBB hashes what its form reader returns: NFC, with HTML's special characters escaped. */
 const PHPBB: readonly PreparationStep[] = [{ step: 'normalize', form: 'NFC' }, { step: 'escape-html' }];
 
+const PHPBB_FORM = 'escape_html(nfc(password))';
+
 const phpbb = [
   format({ name: 'phpbb-bcrypt', pattern: BCRYPT, read: ([text]) => parseBcrypt(text, PHPBB) }),
   format({ name: 'phpbb-H', pattern: PHPASS, read: ([text]) => parsePhpass(text, PHPBB) }),
+  format({ name: 'phpbb-argon2', pattern: ARGON2, read: ([text]) => parseArgon2(text, PHPBB) }),
 ];
+
+/** Tables of 3.0 were hashed once more on the way to 3.1: bcrypt over phpass' 22 characters, settings in a row. */
+const phpbbCombined = anyOf(
+  'phpbb-combined',
+  [7, 8, 9, 10, 11, 12, 13, 14, 15].map((log2Rounds) =>
+    recipeFormat({
+      name: 'phpbb-combined',
+      pattern: new RegExp(
+        `^\\$[HP]\\\\(2[ay])\\$${cryptCharacter(log2Rounds)}(.{8})\\$(\\d\\d)\\\\(.{22})\\$(.{31})$`,
+      ),
+      recipe: `bcrypt(crypt64(iterate(${2 ** log2Rounds}, md5($2 . ${PHPBB_FORM}), md5(it . ${PHPBB_FORM}))), '$' . $1 . '$' . $3 . '$' . $4) = '$' . $1 . '$' . $3 . '$' . $4 . $5`,
+    }),
+  ),
+);
+
+/**
+ * Magento 2's `hash:salt:versions`: 0 is MD5, 1 SHA-256, 2 and `3_length_passes_bytes` Argon2id of libsodium. After an
+ * upgrade each version hashes the hex of the one before, with the same salt.
+ */
+const magento2 = format({
+  name: 'magento2',
+  pattern: /^([0-9a-f]{32,128}):([^:]+):([0-9_]+(?::[0-9_]+){0,3})$/,
+  read([, digest, salt = '', list = '']) {
+    const versions = list.split(':');
+    const preparation = versions.slice(0, -1).flatMap((version) => magentoStep(version, salt));
+    if (preparation.includes(undefined)) return refuse('unsupported_algorithm');
+    return magentoHash(versions.at(-1)!, { digest, salt, preparation: preparation as PreparationStep[] });
+  },
+});
+
+function magentoStep(version: string, salt: string): (PreparationStep | undefined)[] {
+  if (version !== '0' && version !== '1') return [undefined];
+  return [{ step: 'prepend', bytes: Buffer.from(salt, 'utf8') }, hexOf(version === '0' ? 'md5' : 'sha256')];
+}
+
+interface MagentoParts {
+  readonly digest: string | undefined;
+  readonly salt: string;
+  readonly preparation: readonly PreparationStep[];
+}
+
+function magentoHash(version: string, { digest, salt, preparation }: MagentoParts): ParsedHash | Refusal {
+  if (version === '0' || version === '1') {
+    const [name, length] = version === '0' ? (['md5', 16] as const) : (['sha256', 32] as const);
+    return digestHash(name, { salt: utf8(salt), digest: hex(digest, length), preparation });
+  }
+  const costs = version === '2' ? ['32', '2', '67108864'] : /^3_(\d+)_(\d+)_(\d+)$/.exec(version)?.slice(1);
+  if (!costs) return refuse('unsupported_algorithm');
+  const [length, passes, bytes] = costs;
+  const memoryKib = Math.floor(integer(bytes) / 1024);
+  const parameters = { variant: 'id', version: 0x13, memoryKib, passes: integer(passes), lanes: 1 } as const;
+  // libsodium wants 16 bytes: what is longer is cut, what is shorter repeated.
+  const repeated = Buffer.alloc(16, salt);
+  return hashOf('argon2', parameters, { salt: repeated, digest: hex(digest, integer(length)), preparation });
+}
 
 const magento = [
   format({
@@ -73,9 +131,48 @@ const magento = [
       });
     },
   }),
+  magento2,
+];
+
+/** What `wrapOldPasswords.php` made: PBKDF2 over the hex of A or B. Layers are parted by `!`. */
+const mediawikiLayered = anyOf('mediawiki-layered', [
+  ...['md5', 'sha1', 'sha256', 'sha512'].flatMap((digest) => [
+    recipeFormat({
+      name: 'mediawiki-legacyA',
+      pattern: new RegExp(`^:pbkdf2-legacyA:!${digest}:(\\d+):(\\d+)!!([^!]+)!([^!]+)$`),
+      recipe: `base64(pbkdf2_${digest}(hex(md5(password)), unbase64($3), int($1), int($2))) = $4`,
+    }),
+    recipeFormat({
+      name: 'mediawiki-legacyB',
+      pattern: new RegExp(`^:pbkdf2-legacyB:!${digest}:(\\d+):(\\d+)!([^!]*)!([^!]+)!([^!]+)$`),
+      recipe: `base64(pbkdf2_${digest}(hex(md5($3 . '-' . hex(md5(password)))), unbase64($4), int($1), int($2))) = $5`,
+    }),
+  ]),
+]);
+const MEDIAWIKI_LAYERED_MARK = /^:pbkdf2-legacy[AB]:!(?:md5|sha1|sha256|sha512):\d+:\d+!/;
+
+const mediawikiNewer = [
+  {
+    ...mediawikiLayered,
+    recognises: ({ hash }: { hash: string | undefined }) =>
+      hash !== undefined && MEDIAWIKI_LAYERED_MARK.test(hash),
+  },
+  format({
+    name: 'mediawiki-bcrypt',
+    pattern: /^:bcrypt:(\d{1,2})\$([./A-Za-z0-9]{22})\$([./A-Za-z0-9]{31})$/,
+    mark: true,
+    read: ([, cost = '', salt, digest]) => parseBcrypt(`$2y$${cost.padStart(2, '0')}$${salt}${digest}`),
+  }),
+  format({
+    name: 'mediawiki-argon2',
+    pattern: /^:argon2:(\$argon2.+)$/,
+    mark: true,
+    read: ([, text]) => parseArgon2(text),
+  }),
 ];
 
 const mediawiki = [
+  ...mediawikiNewer,
   format({
     name: 'mediawiki-A',
     pattern: /^:A:([0-9a-f]{32})$/,
@@ -130,12 +227,18 @@ export const phpFormats = [
   ...wordpress,
   anyOf('wordpress', [...wordpress, wordpressPlugin]),
   ...phpbb,
-  anyOf('phpbb', phpbb),
+  phpbbCombined,
+  anyOf('phpbb', [
+    ...phpbb,
+    phpbbCombined,
+    recipeFormat({ name: 'phpbb-md5', pattern: MD5_HEX, recipe: `hex(md5(${PHPBB_FORM}))` }),
+  ]),
   ...magento,
   anyOf('magento', magento),
   ...mediawiki,
   anyOf('mediawiki', mediawiki),
   ...symfony,
+  anyOf('symfony', [symfony[0]!, bareArgon2, ...symfony.slice(1)]),
   format({ name: 'drupal7', pattern: DRUPAL7, mark: true, read: ([text]) => parseDrupal7(text) }),
   format({
     name: 'joomla-1.5',
@@ -160,6 +263,10 @@ export const phpFormats = [
     pattern: /^[0-9a-f]{40}$/,
     settings: ['Security.salt'],
     read: ([digest], { setting }) =>
-      digestHash('sha1', { salt: utf8(setting('Security.salt')), digest: hex(digest) }),
+      digestHash('sha1', {
+        salt: utf8(setting('Security.salt')),
+        digest: hex(digest),
+        caveat: 'site_key_disclosed',
+      }),
   }),
 ];

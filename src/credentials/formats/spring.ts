@@ -1,11 +1,15 @@
 /** Spring Security's `{id}value` (DelegatingPasswordEncoder). Iterations of PBKDF2 come from the encoder's version. */
 import type { DigestName } from '../algorithm.ts';
+import { DIGEST_BYTES } from '../algorithm.ts';
+import { decoded } from '../columns.ts';
 import { parseBcrypt } from '../crypt-strings.ts';
 import { digestHash } from '../digests.ts';
-import { base64, hex, utf8 } from '../encoding.ts';
-import { anyOf, format } from '../format.ts';
+import { base64, hex, integer, utf8 } from '../encoding.ts';
+import { anyOf, format, formats } from '../format.ts';
 import { hashOf } from '../hash.ts';
 import { parseArgon2, parsePbkdf2 } from '../phc-strings.ts';
+import { refuse } from '../reasons.ts';
+import { recipeFormat } from '../recipe/recipe-format.ts';
 import type { Source } from '../source.ts';
 
 /** hex(salt ‖ digest). The encoder's secret is digested as part of the salt. */
@@ -39,6 +43,7 @@ const MESSAGE_DIGESTS: readonly (readonly [id: string, digest: DigestName])[] = 
   ['MD5', 'md5'],
   ['SHA-1', 'sha1'],
   ['SHA-256', 'sha256'],
+  ['SHA-512', 'sha512'],
 ];
 
 const messageDigests = MESSAGE_DIGESTS.map(([id, digest]) =>
@@ -52,8 +57,7 @@ const messageDigests = MESSAGE_DIGESTS.map(([id, digest]) =>
 );
 
 /** `$` hex(log2 N ‖ r ‖ p) `$salt$key`: 16, 8 and 8 bits. */
-const scrypt = format({
-  name: 'spring-scrypt-v4_1',
+const scrypt = formats(['spring-scrypt-v4_1', 'spring-scrypt-v5_8'], {
   pattern: /^\{scrypt(?:@SpringSecurity_v5_8)?\}\$([0-9a-f]{1,8})\$([^$]+)\$([^$]+)$/,
   mark: true,
   read([, parameters = '', salt, key]) {
@@ -71,7 +75,7 @@ const members = [
     read: ([, text]) => parseBcrypt(text),
   }),
   ...pbkdf2,
-  scrypt,
+  ...scrypt,
   format({
     name: 'spring-argon2-v5_2',
     pattern: /^\{argon2\}(.+)$/,
@@ -99,4 +103,91 @@ const members = [
   }),
 ];
 
-export const springFormats = [...members, anyOf('spring', members)];
+/** LdapShaPasswordEncoder, in either case: `{SHA}digest`, `{SSHA}` with the salt behind the digest. */
+const ldap = format({
+  name: 'spring-ldap',
+  pattern: /^\{ldap\}\{(S?)SHA\}([A-Za-z0-9+/]+={0,2})$/i,
+  mark: true,
+  read([, salted, text]) {
+    const bytes = base64(text);
+    if (!bytes || bytes.length < 20 || bytes.length > 20 !== Boolean(salted)) return refuse('malformed');
+    return digestHash(
+      'sha1',
+      { salt: bytes.subarray(20), digest: bytes.subarray(0, 20) },
+      { salt: 'suffix' },
+    );
+  },
+});
+
+/** `{salt}` is digested with its braces, as in the other message digests. */
+const md4 = recipeFormat({
+  name: 'spring-MD4',
+  pattern: /^\{MD4\}(\{[^}]*\})?([0-9a-f]+)$/,
+  mark: true,
+  recipe: 'hex(md4(password . $1)) = $2',
+});
+
+const delegated = [...members, ldap, md4];
+
+/** Encoders used without `{id}`; what their constructors took is a setting. */
+const bareDigests = (['md5', 'sha1', 'sha256', 'sha384', 'sha512'] as const).map((digest) =>
+  format({
+    name: `spring-message-digest-${digest}`,
+    pattern: /^(\{[^}]*\})?([A-Za-z0-9+/]+={0,2})$/,
+    read: ([, salt = '', text], { setting }) =>
+      digestHash(
+        digest,
+        { salt: utf8(salt), digest: decoded(text, DIGEST_BYTES[digest]) },
+        { salt: 'suffix', iterations: integer(setting('iterations') ?? '1') },
+      ),
+  }),
+);
+
+/** Before Spring Security 5: password{salt}, the salt from the user (his name, a column); without salt no braces. */
+const oldDigests = (['md5', 'sha1', 'sha256', 'sha384', 'sha512'] as const).map((digest) =>
+  format({
+    name: `spring-old-${digest}`,
+    pattern: /^[A-Za-z0-9+/]+={0,2}$/,
+    read: ([text], { salt, setting, column }) =>
+      digestHash(
+        digest,
+        { salt: utf8(salt ? `{${salt}}` : ''), digest: decoded(text, DIGEST_BYTES[digest]) },
+        { salt: 'suffix', iterations: integer(column('iterations') ?? setting('iterations') ?? '1') },
+      ),
+  }),
+);
+
+const barePbkdf2 = (['sha1', 'sha256', 'sha512'] as const).map((digest) =>
+  format({
+    name: `spring-pbkdf2-${digest}`,
+    pattern: /^(?:\{pbkdf2[^}]*\})?([A-Za-z0-9+/]+={0,2})$/,
+    settings: ['iterations'],
+    read: ([, text], source) => {
+      const bytes = decoded(text)?.toString('hex');
+      const saltBytes = integer(source.setting('saltLength') ?? '16');
+      return parsePbkdf2(digest, integer(source.setting('iterations')), saltedHex(bytes, saltBytes, source));
+    },
+  }),
+);
+
+const standard = format({
+  name: 'spring-standard',
+  pattern: /^[0-9a-f]{80}$/i,
+  read: ([text], source) => digestHash('sha256', saltedHex(text, 8, source), { iterations: 1024 }),
+});
+
+const bareScrypt = format({
+  name: 'spring-scrypt',
+  pattern: /^\$[0-9a-f]{1,8}\$[^$]+\$[^$]+$/,
+  read: ([text], source) => scrypt[0]!.parse({ ...source, hash: `{scrypt}${text}` }),
+});
+
+export const springFormats = [
+  ...delegated,
+  anyOf('spring', delegated),
+  ...bareDigests,
+  ...oldDigests,
+  ...barePbkdf2,
+  standard,
+  bareScrypt,
+];

@@ -1,41 +1,36 @@
-/** What shadow(5) holds. DES and yescrypt are named so that a survey can count them; nothing computes them here. */
-import { BCRYPT, MD5CRYPT, parseCrypt, parseMd5crypt, parseShaCrypt, SHA_CRYPT } from '../crypt-strings.ts';
-import { format, formats } from '../format.ts';
-import { refuse } from '../reasons.ts';
+/** What crypt(3) writes into shadow(5) and everywhere else; the methods are a table of their own. */
 
-const UNMISTAKABLE = new RegExp(`${BCRYPT.source}|${MD5CRYPT.source}|${SHA_CRYPT.source}`);
+import { CRYPT_METHODS, parseCrypt } from '../crypt-methods.ts';
+import { BCRYPT, parseBcrypt } from '../crypt-strings.ts';
+import { format, formats } from '../format.ts';
+import type { Source } from '../source.ts';
+
+/** What passlib has a name for as well. */
+const PASSLIB = /_crypt$|^bigcrypt$|^crypt16$/;
+const LIBXCRYPT_ONLY = /^(?:yescrypt|scrypt|gost-yescrypt|sm3crypt|nt)$/;
+
+/** The first is what `auto` says: `unix-` and passlib's name, or `crypt-` and libxcrypt's where passlib has none. */
+function namesOf(known: readonly string[]): string[] {
+  const prefixes = LIBXCRYPT_ONLY.test(known[0] ?? '') ? ['crypt-', 'unix-'] : ['unix-', 'crypt-'];
+  const all = prefixes.flatMap((prefix) => known.map((name) => prefix + name));
+  return [...all, ...known.filter((name) => PASSLIB.test(name)).flatMap((name) => [name, `passlib-${name}`])];
+}
+
+const methods = CRYPT_METHODS.flatMap(({ name, others, pattern, mark, read }) => {
+  const [first = name, ...names] = namesOf([name, ...others]);
+  const marked = mark && { recognises: ({ hash }: Source) => hash !== undefined && mark.test(hash) };
+  return [{ ...format({ name: first, pattern, read }), ...marked }, ...formats(names, { pattern, read })];
+});
+
+const bcrypt = ['unix-', 'crypt-'].flatMap((prefix) =>
+  ['bcrypt', 'bcrypt-2a', 'bcrypt-2y'].map((name) => prefix + name),
+);
 
 export const unixFormats = [
-  format({ name: 'unix-md5_crypt', pattern: /^\$1\$.+$/, mark: true, read: ([text]) => parseMd5crypt(text) }),
-  format({ name: 'unix-apr1', pattern: /^\$apr1\$.+$/, mark: true, read: ([text]) => parseMd5crypt(text) }),
-  format({
-    name: 'unix-sha256_crypt',
-    pattern: /^\$5\$.+$/,
-    mark: true,
-    read: ([text]) => parseShaCrypt(text),
-  }),
-  format({
-    name: 'unix-sha512_crypt',
-    pattern: /^\$6\$.+$/,
-    mark: true,
-    read: ([text]) => parseShaCrypt(text),
-  }),
-  ...formats(['crypt-sha512-norounds'], { pattern: SHA_CRYPT, read: ([text]) => parseShaCrypt(text) }),
-  format({ name: 'crypt', pattern: UNMISTAKABLE, read: ([text]) => parseCrypt(text) }),
-  format({
-    name: 'unix-des_crypt',
-    pattern: /^[./0-9A-Za-z]{13}$/,
-    read: () => refuse('unsupported_algorithm'),
-  }),
-  format({
-    name: 'crypt-yescrypt',
-    pattern: /^\$g?y\$.+$/,
-    mark: true,
-    read: () => refuse('unsupported_algorithm'),
-  }),
-  format({
-    name: 'nthash',
-    pattern: /^[0-9a-f]{32}$/i,
-    read: () => refuse('unsupported_algorithm'),
+  ...methods,
+  ...formats(bcrypt, { pattern: BCRYPT, read: ([text]) => parseBcrypt(text) }),
+  ...formats(['crypt', 'shadow', 'htpasswd-crypt'], {
+    pattern: /^[^:\n]+$/,
+    read: ([text]) => parseCrypt(text),
   }),
 ];

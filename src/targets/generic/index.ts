@@ -6,6 +6,7 @@ import type { TargetKind } from '../target.ts';
 
 export const generic: TargetKind = {
   kind: 'generic',
+  evidence: 'documentation',
   accepts: [
     { write: 'bcrypt', cost: [4, 31] },
     { write: 'argon2', variants: ['id', 'i'], memoryKiB: [8, 4_194_304], passes: [1, 100], lanes: [1, 255] },

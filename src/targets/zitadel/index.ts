@@ -44,6 +44,7 @@ const PASSWAP: readonly AcceptedFormat[] = [
 
 export const zitadel: TargetKind = {
   kind: 'zitadel',
+  evidence: 'run',
   accepts: PASSWAP,
   totp: { algorithms: ['SHA1'], digits: [6], periodSeconds: [30] },
   // Its login refuses to make a user without them.

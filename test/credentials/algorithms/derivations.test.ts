@@ -114,7 +114,7 @@ algorithmContract('digest', [
     salt: 'ab',
     parameters: {
       digest: 'md5',
-      salt: 'prefix',
+      message: ['salt', 'password'],
       iterations: 1,
       feedback: 'raw',
       repeatsMessage: false,
@@ -128,7 +128,7 @@ algorithmContract('digest', [
     salt: 'digest',
     parameters: {
       digest: 'md5',
-      salt: 'suffix',
+      message: ['password', 'salt'],
       iterations: 1,
       feedback: 'raw',
       repeatsMessage: false,

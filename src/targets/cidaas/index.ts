@@ -1,0 +1,24 @@
+/**
+ * cidaas' bulk import, by its documentation ("Password Hashing Algorithms and Pluggable Hashing"): the
+ * `password_hash_info` of a user. It does not say which digest its PBKDF2 has, nor how HMACs other than HMAC-SHA-256
+ * are named: an operator who has tried one adds it to the target's `accepts`.
+ */
+import type { HashReader } from '../target.ts';
+
+export const cidaas: HashReader = {
+  kind: 'cidaas',
+  evidence: 'documentation',
+  accepts: [
+    { write: 'bcrypt-cidaas', cost: [4, 20] },
+    {
+      write: 'argon2-cidaas',
+      variants: ['id', 'i', 'd'],
+      memoryKiB: [8, 1_048_576],
+      passes: [1, 100],
+      lanes: [1, 255],
+    },
+    { write: 'pbkdf2-cidaas', iterations: [1, 10_000_000] },
+    { write: 'hmac-cidaas', digests: ['sha256'] },
+    { write: 'digest-cidaas', digests: ['sha1', 'sha256'] },
+  ],
+};

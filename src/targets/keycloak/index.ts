@@ -1,0 +1,20 @@
+/**
+ * Keycloak, which ships PBKDF2 and Argon2 and takes credentials as documents; anything else needs a
+ * `PasswordHashProvider` of one's own. It has no bounds at import: these are what a login can take in time.
+ */
+import type { HashReader } from '../target.ts';
+
+export const keycloak: HashReader = {
+  kind: 'keycloak',
+  evidence: 'run',
+  accepts: [
+    {
+      write: 'argon2-keycloak',
+      variants: ['id', 'i', 'd'],
+      memoryKiB: [8, 1_048_576],
+      passes: [1, 100],
+      lanes: [1, 255],
+    },
+    { write: 'pbkdf2-keycloak', digests: ['sha1', 'sha256', 'sha512'], iterations: [1, 10_000_000] },
+  ],
+};

@@ -1,0 +1,4 @@
+import { webApplicationFormats } from '../../../src/credentials/formats/web-applications.ts';
+import { formatContract } from '../format-contract.ts';
+
+formatContract('web-applications', webApplicationFormats);

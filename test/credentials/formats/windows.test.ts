@@ -1,0 +1,4 @@
+import { windowsFormats } from '../../../src/credentials/formats/windows.ts';
+import { formatContract } from '../format-contract.ts';
+
+formatContract('windows', windowsFormats);
