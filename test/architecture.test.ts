@@ -17,7 +17,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['provider', 'admin'],
   ['config'],
   ['app'],
-  ['main', 'cli', 'run', 'upkeep', 'hash-command', 'listener'],
+  ['main', 'cli', 'run', 'upkeep', 'hash-command', 'progress-line', 'listener'],
 ];
 /** The ground is one floor whose parts know each other; the top is one program; the desk shows what the provider keeps. */
 const NEIGHBOURS = new Set([...FLOORS[0]!, ...FLOORS.at(-1)!].flatMap((a) => [a]));
@@ -27,18 +27,25 @@ const ALLOWED = new Set(['admin→provider', 'app→listener', 'app→upkeep']);
 const SHELVES = [
   'credentials/formats',
   'credentials/algorithms',
+  'credentials/writers',
+  'credentials/readers',
   'legacy/connectors',
   'targets',
   'sessions/creators',
   'admin/operations',
 ];
 const DRIVERS: Record<string, RegExp> = {
+  'csv-parse': /^src\/legacy\/connectors\/export-file\//,
+  oracledb: /^src\/legacy\/connectors\/sql\//,
   'oidc-provider': /^(src\/provider\/|example\/)/,
   koa: /^(src\/(provider|admin)\/|src\/app\.ts|src\/.*-routes\.ts|example\/)/,
   knex: /^src\/legacy\/connectors\//,
+  ldapts: /^src\/legacy\/connectors\/ldap\//,
+  mongodb: /^src\/legacy\/connectors\/mongodb\//,
   mysql2: /^src\/legacy\/connectors\//,
   'node:sqlite': /^src\/legacy\/connectors\//,
   pg: /^(src\/store\/|src\/legacy\/connectors\/|example\/)/,
+  tedious: /^src\/legacy\/connectors\/sql\//,
 };
 
 interface Source {

@@ -47,6 +47,10 @@ export interface Connector {
    * False: it is wrong. Throws legacy_unavailable: an outage is never a wrong password.
    */
   verifyPassword?(row: LegacyRow, password: string): Promise<boolean>;
+  /** Capability: waits until a scan can begin, however long it takes to prepare; throws legacy_unavailable. */
+  ready?(): Promise<void>;
+  /** Capability: how many users there are, where that is cheap to know. */
+  count?(): Promise<number>;
   /** Capability: all users in the order of their ids, `limit` at most, after the id given (empty at the start). */
   page?(after: string, limit: number): Promise<readonly LegacyRow[]>;
 }

@@ -30,8 +30,10 @@ export interface Directory {
   forget(sub: string): void;
   /** Marks in the store itself that this user has moved; only where configured. Throws user_not_found. */
   flag?(sub: string, migrated: boolean): Promise<void>;
-  /** Every user, a page at a time; only where the store can be read so. One that cannot be mapped comes with its error. */
-  entries?(): AsyncGenerator<DirectoryEntry>;
+  /** Every user after this subject, a page at a time; only where the store can be read so. One that cannot be mapped comes with its error. */
+  entries?(after?: string): AsyncGenerator<DirectoryEntry>;
+  /** How many users there are; only where the store can say so. */
+  count?(): Promise<number>;
   /** Throws legacy_unavailable. */
   check(): Promise<void>;
   close(): Promise<void>;
@@ -117,7 +119,13 @@ export function openDirectory(settings: LegacySettings, options: DirectoryOption
     forget,
     // Each with a breaker of its own: a mark that cannot be written must not keep people from logging in.
     ...flagOf(connector, { ask: asking(), prefix, forget }),
-    ...(connector.page ? { entries: () => readEntries(connector, { ask: asking(), prefix, entryOf }) } : {}),
+    ...(connector.page
+      ? {
+          entries: (after = '') =>
+            readEntries(connector, { ask: asking(), prefix, entryOf, after: idOf(prefix, after) ?? '' }),
+        }
+      : {}),
+    ...(connector.count ? { count: () => ask(async () => (await connector.count?.()) ?? 0) } : {}),
     check: () => ask(() => connector.ping()),
     close: () => connector.close(),
   };

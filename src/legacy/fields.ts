@@ -117,17 +117,25 @@ function cut(step: Exclude<Transform, string | { jsonPath: string }>, text: stri
 
 /** A value inside a JSON document, which may be text or already parsed. */
 function inside(value: unknown, path: string): unknown {
-  let found: unknown = value;
-  if (typeof value === 'string' || value instanceof Uint8Array) {
-    try {
-      found = JSON.parse(textOf(value) ?? 'null');
-    } catch {
-      throw unmappable(`a column with a jsonPath of ${path} is not JSON`);
-    }
-  }
+  let found = parseJson(value, `a column with a jsonPath of ${path}`);
   for (const name of path.split('.').filter(Boolean)) {
     if (typeof found !== 'object' || found === null || !Object.hasOwn(found, name)) return [];
     found = (found as Record<string, unknown>)[name];
   }
   return found;
+}
+
+/** Larger documents are read by nobody; cutting one short could cost a second factor. */
+const MAX_DOCUMENT_BYTES = 65_536;
+
+/** The document, which may be parsed already. `what` names it in the error. */
+export function parseJson(value: unknown, what: string): unknown {
+  if (typeof value !== 'string' && !(value instanceof Uint8Array)) return value;
+  const text = typeof value === 'string' ? value : Buffer.from(value).toString('utf8');
+  if (text.length > MAX_DOCUMENT_BYTES) throw unmappable(`${what} is longer than ${MAX_DOCUMENT_BYTES}`);
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw unmappable(`${what} is not JSON`);
+  }
 }

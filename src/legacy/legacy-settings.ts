@@ -18,6 +18,8 @@ const waysIn = Object.fromEntries(
 const DOMAIN = /^(?=.{1,253}$)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*$/i;
 const MAX_STORES = 16;
 
+const presetName = z.enum(PRESETS as [string, ...string[]]);
+
 /** One store. */
 export const legacySettings = z
   .strictObject({
@@ -41,10 +43,10 @@ export const legacySettings = z
         'With several stores: logins that end in @ and one of these are looked up here and nowhere else; other addresses never here.',
       ),
     preset: z
-      .enum(PRESETS as [string, ...string[]])
+      .union([presetName, z.array(presetName).min(1).max(4)])
       .optional()
       .describe(
-        'What is known beforehand of this framework’s store; `config show` prints what it stands for.',
+        'What is known beforehand of this framework’s store; a list is laid one over the other. `config show` prints what it stands for.',
       ),
     parameters: z
       .record(z.string(), z.union([z.string(), z.number()]))

@@ -4,8 +4,11 @@ import { emailOf, localeOf, phoneNumberOf, pictureOf, zoneinfoOf } from './claim
 import type { LegacyRow, Related } from './connector.ts';
 import type { Scope } from './fields.ts';
 import { firstOf, jsonFrom, rowsOf, storedOf, textFrom, textsFrom, unmappable } from './fields.ts';
+import { linksOf } from './identity-provider-links.ts';
 import type { Field, Mapping, PasswordMapping } from './mapping-settings.ts';
+import { passkeysOf } from './passkeys.ts';
 import { isProved } from './proofs.ts';
+import { recoveryCodesOf } from './recovery-codes.ts';
 import { totpOf } from './totp-secret.ts';
 import { isBlank, momentOf } from './values.ts';
 
@@ -25,10 +28,29 @@ const MAX_PASSWORDS = 5;
 /** Throws mapping_failed: a column that is not there, a proof that does not answer, a second factor that cannot be read. */
 export function mapRecord(mapping: Mapping, { sub, row, related, sparse, nowMs }: LegacyRecord): LegacyEntry {
   const scope: Scope = { row: row.columns, related, sparse, nowMs };
+  const user = userOf(mapping, scope, { sub, legacyId: row.id });
+  const dropped = droppedBy(mapping, scope, user);
   return {
-    user: userOf(mapping, scope, { sub, legacyId: row.id }),
+    user,
     credentials: credentialsOf(mapping, scope),
+    ...(dropped.length > 0 ? { dropped } : {}),
   };
+}
+
+/** Claims that the store has something for, but nothing well-formed. */
+function droppedBy(mapping: Mapping, scope: Scope, user: User): string[] {
+  const claims = [
+    ['email', mapping.email, user.email],
+    ['phone_number', mapping.phoneNumber, user.phoneNumber],
+    ['locale', mapping.locale, user.locale],
+    ['picture', mapping.picture, user.picture],
+  ] as const;
+  return claims
+    .filter(
+      ([, field, value]) =>
+        value === undefined && field !== undefined && textFrom(field, scope) !== undefined,
+    )
+    .map(([claim]) => claim);
 }
 
 function userOf(mapping: Mapping, scope: Scope, identity: Pick<User, 'sub' | 'legacyId'>): User {
@@ -48,16 +70,21 @@ function userOf(mapping: Mapping, scope: Scope, identity: Pick<User, 'sub' | 'le
       zoneinfo: zoneinfoOf(text(mapping.zoneinfo)),
       picture: pictureOf(text(mapping.picture)),
       updatedAt: secondsOf(firstOf(mapping.updatedAt, scope)),
+      lastLoginAt: secondsOf(firstOf(mapping.lastLogin, scope)),
     }),
     state: stateOf(mapping, scope),
-    roles: [...new Set(mapping.roles.flatMap((field) => textsFrom(field, scope)))].slice(0, MAX_ROLES),
-    attributes: defined(
-      Object.fromEntries(
-        Object.entries(mapping.attributes).map(([name, field]) => [name, jsonFrom(field, scope)]),
-      ),
-    ),
+    roles: namesIn(mapping.roles, scope),
+    ...(mapping.groups.length > 0 ? { groups: namesIn(mapping.groups, scope) } : {}),
+    attributes: jsonValues(mapping.attributes, scope),
+    ...(Object.keys(mapping.metadata).length > 0 ? { metadata: jsonValues(mapping.metadata, scope) } : {}),
   };
 }
+
+const namesIn = (fields: readonly Field[], scope: Scope) =>
+  [...new Set(fields.flatMap((field) => textsFrom(field, scope)))].slice(0, MAX_ROLES);
+
+const jsonValues = (fields: Readonly<Record<string, Field>>, scope: Scope) =>
+  defined(Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, jsonFrom(field, scope)])));
 
 function namesOf(
   mapping: Mapping,
@@ -90,12 +117,27 @@ function secondsOf(value: unknown): number | undefined {
 function credentialsOf(mapping: Mapping, scope: Scope): Credentials {
   const passwords = mapping.password.flatMap((one) => passwordsOf(one, scope));
   if (passwords.length > MAX_PASSWORDS) throw unmappable(`password: more than ${MAX_PASSWORDS} for one user`);
-  const totp = mapping.totp && totpOf(mapping.totp, scope);
-  return { passwords, ...(totp ? { totp } : {}) };
+  return { passwords, ...factorsOf(mapping, scope) };
+}
+
+function factorsOf(mapping: Mapping, scope: Scope): Omit<Credentials, 'passwords'> {
+  const [totp, ...furtherTotp] = mapping.totp ? totpOf(mapping.totp, scope) : [];
+  const passkeys = mapping.passkeys ? passkeysOf(mapping.passkeys, scope) : [];
+  const recoveryCodes = mapping.recoveryCodes ? recoveryCodesOf(mapping.recoveryCodes, scope) : [];
+  const identityProviderLinks = linksOf(mapping.identityProviderLinks, scope);
+  return {
+    ...(totp ? { totp } : {}),
+    ...(furtherTotp.length > 0 ? { furtherTotp } : {}),
+    ...(mapping.passkeys && passkeys.length > 0
+      ? { passkeys, passkeyIsFactor: isProved(mapping.passkeys.secondFactor, scope) }
+      : {}),
+    ...(recoveryCodes.length > 0 ? { recoveryCodes } : {}),
+    ...(identityProviderLinks.length > 0 ? { identityProviderLinks } : {}),
+  };
 }
 
 function passwordsOf(mapping: PasswordMapping, record: Scope): StoredPassword[] {
-  const { from, when, format, settings } = mapping;
+  const { from, when, format, recipe, settings } = mapping;
   const scopes = from === undefined ? [record] : rowsOf(from, record).map((row) => ({ ...record, row }));
   return scopes.flatMap((scope) => {
     if (when !== undefined && !isProved(when, scope)) return [];
@@ -106,6 +148,7 @@ function passwordsOf(mapping: PasswordMapping, record: Scope): StoredPassword[] 
     const username = textFrom(mapping.username, record);
     return {
       format,
+      ...(recipe === undefined ? {} : { recipe }),
       columns: Object.fromEntries(columns),
       ...(settings
         ? {

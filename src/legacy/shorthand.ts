@@ -5,7 +5,8 @@
 
 import type { ConnectorKind } from './connector.ts';
 import { CONNECTORS } from './connectors/index.ts';
-import { isTree, overlay, PRESETS, presetOf } from './presets/index.ts';
+import type { Tree } from './presets/index.ts';
+import { isTree, overlay, PRESETS, presetsOf } from './presets/index.ts';
 
 /** What cannot be written out stays as it is: the check of the settings then says why. Throws an Error with a sentence. */
 export function writeOut(legacy: unknown): unknown {
@@ -18,10 +19,7 @@ function writeOutStore(store: unknown): unknown {
   if (!isTree(store)) return store;
   const { url, ...own } = store;
   const { preset, parameters, connector } = store;
-  const below =
-    typeof preset === 'string' && PRESETS.includes(preset)
-      ? overlay({ store: preset }, presetOf(preset, isTree(parameters) ? parameters : {}))
-      : {};
+  const below = presetsBelow([preset].flat(), isTree(parameters) ? parameters : {});
   const [name, kind] =
     Object.entries<ConnectorKind>(CONNECTORS).find(([key]) =>
       connector === undefined ? key in below || key in own : key === connector,
@@ -29,4 +27,11 @@ function writeOutStore(store: unknown): unknown {
   // Without a way in that takes a URL, the check of the settings says so.
   if (typeof url !== 'string' || !name || !kind?.fromUrl) return overlay(below, store);
   return overlay(overlay(below, { [name]: kind.fromUrl(url) }), own);
+}
+
+/** Several are laid one over the other; the first gives the store its name. */
+function presetsBelow(names: readonly unknown[], parameters: Tree): Tree {
+  const known = names.filter((name) => typeof name === 'string' && PRESETS.includes(name)) as string[];
+  if (known.length === 0) return {};
+  return presetsOf(known, parameters).reduce(overlay, { store: known[0] });
 }

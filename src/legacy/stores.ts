@@ -39,9 +39,19 @@ function joined(all: readonly Store[], collisions: LegacyStores['collisions']): 
       : {}),
     ...(areAllReadable
       ? {
-          async *entries() {
-            for (const store of all) if (store.entries) yield* store.entries();
+          async *entries(after = '') {
+            const from = Math.max(
+              0,
+              all.findIndex((store) => store.legacyIdOf(after) !== undefined),
+            );
+            for (const store of all.slice(from)) if (store.entries) yield* store.entries(after);
           },
+        }
+      : {}),
+    ...(all.every((store) => store.count)
+      ? {
+          count: async () =>
+            (await Promise.all(all.map((store) => store.count?.() ?? 0))).reduce((sum, n) => sum + n, 0),
         }
       : {}),
     check: async () => void (await Promise.all(all.map((store) => store.check()))),

@@ -1,39 +1,76 @@
-/** The seed of a second factor out of its column: decrypted where it is encrypted, decoded as it is written. */
-import { createDecipheriv, pbkdf2Sync } from 'node:crypto';
+/** The seeds of second factors out of their columns: decrypted where they are encrypted, decoded as they are written. */
+import { decodeBase32 } from '../credentials/totp.ts';
 import type { TotpSecret } from '../user.ts';
+import { decrypted } from './decryption.ts';
+import type { TotpEncoding, TotpMapping } from './factor-settings.ts';
 import type { Scope } from './fields.ts';
-import { firstOf, rowsOf, textFrom, unmappable } from './fields.ts';
-import type { TotpMapping } from './mapping-settings.ts';
-import { isProved } from './proofs.ts';
+import { firstOf, textFrom, unmappable } from './fields.ts';
+import { scopesOf } from './rows.ts';
 import { textOf } from './values.ts';
 
+/** Devices of one person; each costs a comparison per code. */
+const MAX_DEVICES = 10;
+
 /**
- * Undefined: this person has no second factor. Somebody who has one that cannot be read is unmappable, as letting them
+ * Empty: this person has no second factor. Somebody who has one that cannot be read is unmappable, as letting them
  * in with the password alone would take the factor away.
  */
-export function totpOf(mapping: TotpMapping, record: Scope): TotpSecret | undefined {
-  const { from, when } = mapping;
-  const scopes = from === undefined ? [record] : rowsOf(from, record).map((row) => ({ ...record, row }));
-  const scope = scopes.find((candidate) => when === undefined || isProved(when, candidate));
-  if (!scope) return undefined;
-  const written = firstOf(mapping.secret, scope);
-  if (written === undefined) {
-    if (when === undefined) return undefined;
-    throw unmappable('totp: there is a second factor, but no secret');
-  }
-  const plain = mapping.encryption ? decrypt(mapping.encryption, written, scope) : written;
-  return { secret: decode(mapping.encoding, plain), ...parametersOf(mapping, scope) };
+export function totpOf(mapping: TotpMapping, record: Scope): TotpSecret[] {
+  const secrets = scopesOf(mapping, record).flatMap((scope) => deviceOf(mapping, scope) ?? []);
+  if (secrets.length > MAX_DEVICES) throw unmappable(`totp: more than ${MAX_DEVICES} devices for one user`);
+  return secrets;
 }
 
-function parametersOf(mapping: TotpMapping, scope: Scope): Omit<TotpSecret, 'secret'> {
-  const number = (setting: number | TotpMapping['secret']) =>
-    typeof setting === 'number' ? setting : Number(textFrom(setting, scope));
-  const digits = number(mapping.digits);
-  const periodSeconds = number(mapping.periodSeconds);
-  const algorithm =
-    typeof mapping.algorithm === 'string'
-      ? mapping.algorithm
-      : textFrom(mapping.algorithm, scope)?.toUpperCase();
+function deviceOf(mapping: TotpMapping, scope: Scope): TotpSecret | undefined {
+  const written = firstOf(mapping.secret, scope);
+  if (written === undefined) {
+    if (mapping.when === undefined) return undefined;
+    throw unmappable('totp: there is a second factor, but no secret');
+  }
+  const { encryption } = mapping;
+  const plain = encryption ? decrypted(encryption, written, scope, 'totp: the secret') : written;
+  const encoding = encodingOf(mapping, scope);
+  if (encoding !== 'otpauth') return { secret: decode(encoding, plain), ...parametersOf(mapping, scope) };
+  const { secret, ...said } = readUrl(textOf(plain) ?? '');
+  return { secret: decode('base32', secret), ...parametersOf(mapping, scope, said) };
+}
+
+const ENCODINGS: readonly TotpEncoding[] = ['base32', 'hex', 'base64', 'raw', 'otpauth'];
+
+function encodingOf({ encoding }: TotpMapping, scope: Scope): TotpEncoding {
+  if (typeof encoding === 'string') return encoding;
+  const named = textFrom(encoding, scope);
+  const known = ENCODINGS.find((one) => one === named);
+  if (!known) throw unmappable(`totp: encoding is none of ${ENCODINGS.join(', ')}`);
+  return known;
+}
+
+interface Said {
+  readonly digits?: string | undefined;
+  readonly period?: string | undefined;
+  readonly algorithm?: string | undefined;
+}
+
+/** `otpauth://totp/…?secret=…` (Google Authenticator’s Key Uri Format). Counter-based ones are another factor. */
+function readUrl(text: string): Said & { secret: string } {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== 'otpauth:' || url.host !== 'totp')
+    throw unmappable('totp: the secret is no otpauth URL');
+  const said = (name: string) => url.searchParams.get(name) ?? undefined;
+  return {
+    secret: said('secret') ?? '',
+    digits: said('digits'),
+    period: said('period'),
+    algorithm: said('algorithm'),
+  };
+}
+
+function parametersOf(mapping: TotpMapping, scope: Scope, said: Said = {}): Omit<TotpSecret, 'secret'> {
+  const text = (setting: number | string | Exclude<TotpMapping['digits'], number>) =>
+    typeof setting === 'object' ? textFrom(setting, scope) : String(setting);
+  const digits = Number(said.digits ?? text(mapping.digits));
+  const periodSeconds = Number(said.period ?? text(mapping.periodSeconds));
+  const algorithm = (said.algorithm ?? text(mapping.algorithm))?.toUpperCase();
   if (digits !== 6 && digits !== 8) throw unmappable('totp: digits is neither 6 nor 8');
   if (!Number.isInteger(periodSeconds) || periodSeconds < 15 || periodSeconds > 300) {
     throw unmappable('totp: periodSeconds is not between 15 and 300');
@@ -48,7 +85,7 @@ function parametersOf(mapping: TotpMapping, scope: Scope): Omit<TotpSecret, 'sec
 const MIN_BYTES = 10;
 const MAX_BYTES = 64;
 
-function decode(encoding: TotpMapping['encoding'], value: unknown): Uint8Array {
+function decode(encoding: Exclude<TotpEncoding, 'otpauth'>, value: unknown): Uint8Array {
   const bytes =
     encoding === 'raw'
       ? rawBytes(value)
@@ -65,58 +102,9 @@ function rawBytes(value: unknown): Uint8Array {
 }
 
 function decodeText(encoding: 'base32' | 'hex' | 'base64', text: string): Uint8Array | undefined {
-  if (encoding === 'base32') return decodeBase32(text.toUpperCase());
+  if (encoding === 'base32') return decodeBase32(text);
   const bytes = Buffer.from(text, encoding);
   // Buffer stops at the first character it does not know: write it again and compare.
   const again = bytes.toString(encoding).replace(/=+$/, '');
   return again === (encoding === 'hex' ? text.toLowerCase() : text) ? Uint8Array.from(bytes) : undefined;
-}
-
-const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
-
-/** RFC 4648 section 6, without padding. */
-function decodeBase32(text: string): Uint8Array | undefined {
-  const bytes: number[] = [];
-  let buffer = 0;
-  let bits = 0;
-  for (const letter of text) {
-    const value = BASE32.indexOf(letter);
-    if (value < 0) return undefined;
-    buffer = ((buffer << 5) | value) & 0xfff;
-    bits += 5;
-    if (bits < 8) continue;
-    bits -= 8;
-    bytes.push((buffer >> bits) & 0xff);
-  }
-  return Uint8Array.from(bytes);
-}
-
-/** attr_encrypted 3 with `per_attribute_iv_and_salt` (encryptor gem): its key derivation and its place for the tag. */
-const DERIVATION = { iterations: 2_000, keyBytes: 32, hash: 'sha1' } as const;
-const TAG_BYTES = 16;
-
-function decrypt(
-  { key, iv, salt }: NonNullable<TotpMapping['encryption']>,
-  value: unknown,
-  scope: Scope,
-): string {
-  const bytes = (text: string | undefined) => Buffer.from(text ?? '', 'base64');
-  const sealed = bytes(textOf(value));
-  const { iterations, keyBytes, hash } = DERIVATION;
-  try {
-    const derived = pbkdf2Sync(
-      key.reveal(),
-      bytes(textFrom(salt, scope)?.replace(/^_/, '')),
-      iterations,
-      keyBytes,
-      hash,
-    );
-    const cipher = createDecipheriv('aes-256-gcm', derived, bytes(textFrom(iv, scope)), {
-      authTagLength: TAG_BYTES,
-    });
-    cipher.setAuthTag(sealed.subarray(-TAG_BYTES));
-    return cipher.update(sealed.subarray(0, -TAG_BYTES), undefined, 'utf8') + cipher.final('utf8');
-  } catch {
-    throw unmappable('totp: the secret cannot be decrypted with this key');
-  }
 }

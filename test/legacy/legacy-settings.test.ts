@@ -55,7 +55,9 @@ describe('the settings of the legacy store', () => {
           table: 'users',
           login: ['email'],
         },
-        mapping: { password: [{ format: 'x', columns: { a: 'a' }, settings: { pepper: 'canary' } }] },
+        mapping: {
+          password: [{ format: 'devise-bcrypt-pepper', columns: { a: 'a' }, settings: { pepper: 'canary' } }],
+        },
       }),
     );
     expect(JSON.stringify(parsed)).not.toContain('canary');

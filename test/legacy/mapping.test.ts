@@ -357,31 +357,31 @@ describe('a stored password', () => {
   test('keeps its columns as they came', () => {
     const bytes = Buffer.from([0, 1, 255]);
     expect(
-      passwords([{ format: 'f', columns: { hash: 'h', salt: 's', rounds: 'r' } }], {
+      passwords([{ format: 'bcrypt', columns: { hash: 'h', salt: 's', rounds: 'r' } }], {
         h: bytes,
         s: '',
         r: 5n,
       }),
-    ).toEqual([{ format: 'f', columns: { hash: bytes, salt: '', rounds: 5n } }]);
+    ).toEqual([{ format: 'bcrypt', columns: { hash: bytes, salt: '', rounds: 5n } }]);
   });
 
   test('is none where the hash is empty', () => {
-    expect(passwords([{ format: 'f', columns: { hash: 'h', salt: 's' } }], { h: '', s: 'salt' })).toEqual([]);
-    expect(passwords([{ format: 'f', columns: { hash: 'h' } }], { h: null })).toEqual([]);
+    expect(passwords([{ format: 'bcrypt', columns: { hash: 'h', salt: 's' } }], { h: '', s: 'salt' })).toEqual([]);
+    expect(passwords([{ format: 'bcrypt', columns: { hash: 'h' } }], { h: null })).toEqual([]);
   });
 
   test('is of the format whose condition it meets', () => {
     const two = [
-      { format: 'old', when: { column: 's', present: true }, columns: { hash: 'h', salt: 's' } },
-      { format: 'new', when: { column: 's', equals: '' }, columns: { hash: 'h' } },
+      { format: 'bcrypt', when: { column: 's', present: true }, columns: { hash: 'h', salt: 's' } },
+      { format: 'argon2', when: { column: 's', equals: '' }, columns: { hash: 'h' } },
     ];
-    expect(passwords(two, { h: 'x', s: 'y' }).map(({ format }) => format)).toEqual(['old']);
-    expect(passwords(two, { h: 'x', s: '' }).map(({ format }) => format)).toEqual(['new']);
+    expect(passwords(two, { h: 'x', s: 'y' }).map(({ format }) => format)).toEqual(['bcrypt']);
+    expect(passwords(two, { h: 'x', s: '' }).map(({ format }) => format)).toEqual(['argon2']);
   });
 
   test('may be one of several rows', () => {
     const one = {
-      format: 'f',
+      format: 'bcrypt',
       from: 'credentials',
       when: { column: 'type', equals: 'password' },
       columns: { hash: 'data' },
@@ -397,9 +397,9 @@ describe('a stored password', () => {
   });
 
   test('comes with the site’s settings and the name its hash depends on', () => {
-    const one = { format: 'f', columns: { hash: 'h' }, settings: { pepper: 'p', rounds: 10 }, username: 'u' };
+    const one = { format: 'bcrypt', columns: { hash: 'h' }, settings: { pepper: 'p', rounds: 10 }, username: 'u' };
     expect(passwords([one], { h: 'x', u: 'anna' })).toEqual([
-      { format: 'f', columns: { hash: 'x' }, settings: { pepper: 'p', rounds: '10' }, username: 'anna' },
+      { format: 'bcrypt', columns: { hash: 'x' }, settings: { pepper: 'p', rounds: '10' }, username: 'anna' },
     ]);
   });
 });

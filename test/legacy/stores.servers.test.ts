@@ -4,10 +4,10 @@ import type { Directory } from '../../src/legacy/directory.ts';
 import { openConnector } from '../../src/legacy/directory.ts';
 import type { LegacySettings } from '../../src/legacy/legacy-settings.ts';
 import { legacySettings } from '../../src/legacy/legacy-settings.ts';
-import { survey } from '../../src/legacy/survey.ts';
 import type { Mariadb } from '../servers/mariadb.ts';
 import { requiresMariadb, startMariadb } from '../servers/mariadb.ts';
 import { connectorContract, PEOPLE_SQL, sqlStore } from './connector-contract.ts';
+import { survey } from './counted.ts';
 import { Line } from './line.ts';
 import { entry, exampleSettings, expected, expectUser, fixture, openDirectory } from './stores.ts';
 

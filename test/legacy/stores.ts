@@ -9,6 +9,7 @@ import type { Directory } from '../../src/legacy/directory.ts';
 import { openDirectory } from '../../src/legacy/directory.ts';
 import type { LegacySettings } from '../../src/legacy/legacy-settings.ts';
 import { legacySettings } from '../../src/legacy/legacy-settings.ts';
+import { writeOut } from '../../src/legacy/shorthand.ts';
 import type { LegacyEntry } from '../../src/user.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -29,8 +30,20 @@ export interface Expected {
   readonly password: string | null;
   readonly algorithm: string;
   readonly totp?: { secret_hex: string; digits: number; period: number; algorithm: string } | null;
+  readonly recovery_codes?: readonly string[];
+  readonly passkeys?: readonly ExpectedPasskey[];
   readonly username_stored?: string | null;
   readonly email_stored?: string | null;
+}
+
+export interface ExpectedPasskey {
+  readonly rp_id: string;
+  readonly credential_id: string;
+  readonly public_key_cose: string;
+  readonly private_key_pem: string;
+  readonly sign_count: number;
+  readonly transports: readonly string[];
+  readonly user_handle: string;
 }
 
 export const expected = (store: string): Expected[] => JSON.parse(fixture(`${store}.expect.json`)).users;
@@ -43,9 +56,10 @@ export function exampleSettings(
 ): LegacySettings {
   const text = readFileSync(join(ROOT, 'example', 'legacy', `${name}.yaml`), 'utf8');
   const { legacy } = parse(text.replace(/\$\{(\w+)\}/g, (_all, key: string) => env[key] ?? ''));
-  const changed = { ...legacy.sql, ...sql };
+  const written = writeOut(legacy) as { sql: Record<string, unknown> };
+  const changed = { ...written.sql, ...sql };
   if (changed.engine === 'sqlite') delete changed.connection;
-  return legacySettings.parse({ ...legacy, sql: changed });
+  return legacySettings.parse({ ...written, sql: changed });
 }
 
 export interface Store {
@@ -71,7 +85,7 @@ export async function entry(directory: Directory, login: string): Promise<Legacy
 
 export interface Differences {
   /** What this store has no column for. */
-  readonly unknown?: readonly ('verified' | 'locked' | 'admin' | 'totp')[];
+  readonly unknown?: readonly ('verified' | 'locked' | 'admin' | 'totp' | 'recoveryCodes' | 'transports')[];
   readonly adminRole?: string;
 }
 
@@ -96,6 +110,27 @@ export function expectUser(
   });
   expect(user.email).toBe(email);
   if (has('admin')) expect(user.roles.includes(adminRole)).toBe(person.admin ?? false);
+  expect(
+    (credentials.passkeys ?? []).map(({ publicKey, ...rest }) => ({
+      ...rest,
+      publicKey: base64url(publicKey),
+    })),
+  ).toEqual(
+    (person.passkeys ?? []).map((passkey) => ({
+      credentialId: passkey.credential_id,
+      publicKey: passkey.public_key_cose,
+      signCount: passkey.sign_count,
+      transports: has('transports') ? passkey.transports : [],
+      rpId: passkey.rp_id,
+    })),
+  );
+  const codes = has('recoveryCodes') ? (person.recovery_codes ?? []) : [];
+  const found = credentials.recoveryCodes ?? [];
+  expect(found).toHaveLength(codes.length);
+  // Hashed ones are opened in a test of their own.
+  expect(found.flatMap((one) => ('code' in one ? one.code : []))).toEqual(
+    found.some((one) => 'hash' in one) ? [] : codes,
+  );
   if (!has('totp')) return;
   const totp = credentials.totp && {
     secret_hex: Buffer.from(credentials.totp.secret).toString('hex'),
@@ -106,5 +141,7 @@ export function expectUser(
   const { secret_hex, digits, period, algorithm } = person.totp ?? {};
   expect(totp).toEqual(person.totp ? { secret_hex, digits, period, algorithm } : undefined);
 }
+
+const base64url = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64url');
 
 export { openDirectory };

@@ -14,13 +14,18 @@ export const PRESETS: readonly string[] = readdirSync(FOLDER)
   .map((name) => name.replace(/\.yaml$/, ''))
   .sort();
 
-type Tree = Readonly<Record<string, unknown>>;
+export type Tree = Readonly<Record<string, unknown>>;
 
-/** What a preset says, with its parameters filled in. Throws an Error that names a parameter it does not have. */
-export function presetOf(name: string, parameters: Readonly<Record<string, unknown>> = {}): Tree {
-  const text = readFileSync(join(FOLDER, `${name}.yaml`), 'utf8');
+/** What presets say, with their parameters filled in. Throws an Error that names a parameter that none of them has. */
+export function presetsOf(names: readonly string[], parameters: Tree = {}): Tree[] {
   const known = new Set<string>();
-  const fill = (value: unknown): unknown => {
+  const trees = names.map((name) => fill(parse(readFileSync(join(FOLDER, `${name}.yaml`), 'utf8'))) as Tree);
+  const unknown = Object.keys(parameters).filter((parameter) => !known.has(parameter));
+  if (unknown.length === 0) return trees;
+  const has = [...known].join(', ') || 'none';
+  throw new Error(`the preset ${names.join(', ')} has no parameter ${unknown.join(', ')}; it has ${has}`);
+
+  function fill(value: unknown): unknown {
     if (Array.isArray(value)) return value.map(fill);
     if (isTree(value))
       return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, fill(inner)]));
@@ -29,14 +34,7 @@ export function presetOf(name: string, parameters: Readonly<Record<string, unkno
       known.add(parameter);
       return String(parameters[parameter] ?? fallback);
     });
-  };
-  const filled = fill(parse(text)) as Tree;
-  const unknown = Object.keys(parameters).filter((parameter) => !known.has(parameter));
-  if (unknown.length)
-    throw new Error(
-      `the preset ${name} has no parameter ${unknown.join(', ')}; it has ${[...known].join(', ') || 'none'}`,
-    );
-  return filled;
+  }
 }
 
 const PARAMETER = /\$\{(\w+):-([^}]*)\}/g;
@@ -44,11 +42,12 @@ const PARAMETER = /\$\{(\w+):-([^}]*)\}/g;
 export const isTree = (value: unknown): value is Tree =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** The second laid over the first: trees are merged, everything else is replaced. */
+/** The second laid over the first: trees are merged, null takes away what is below, everything else is replaced. */
 export function overlay(below: Tree, above: Tree): Tree {
-  const merged = Object.entries(above).map(([key, value]) => {
+  const gone = new Set(Object.keys(below).filter((key) => above[key] === null));
+  const merged = Object.entries({ ...below, ...above }).map(([key, value]) => {
     const under = below[key];
     return [key, isTree(under) && isTree(value) ? overlay(under, value) : value] as const;
   });
-  return { ...below, ...Object.fromEntries(merged) };
+  return Object.fromEntries(merged.filter(([key]) => !gone.has(key)));
 }

@@ -15,6 +15,8 @@ export interface Access {
 export interface Engine {
   /** Loads the driver. */
   config(settings: SqlSettings, access: Access): Promise<Knex.Config>;
+  /** The cheapest question, where it is not `select 1`. */
+  readonly ping?: string;
   rows(result: unknown): readonly Row[];
   changed(result: unknown): number;
   /** The store cannot compare this value at all, say a word with a number: nobody has it. */
@@ -28,6 +30,8 @@ export interface Failure {
   readonly code?: string | number;
   readonly errno?: number;
   readonly errcode?: number;
+  readonly number?: number;
+  readonly errorNum?: number;
   readonly name?: string;
   readonly message?: string;
 }

@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import { count, secret } from '../../../settings.ts';
 import { sqlTemplate } from '../../sql-template.ts';
+import type { OptionalDriver } from './driver.ts';
+import { missingDriver } from './driver.ts';
 
 const column = z.string().min(1).max(128);
 const READ = ['select', 'with'];
@@ -78,6 +80,8 @@ const flag = (server: z.ZodType) =>
     .optional()
     .describe('The only thing that is ever written to the legacy store.');
 
+const DRIVERS: Readonly<Record<string, OptionalDriver>> = { mssql: 'tedious', oracle: 'oracledb' };
+
 export const sqlSettings = z
   .discriminatedUnion('engine', [
     z.strictObject({
@@ -93,6 +97,18 @@ export const sqlSettings = z
       flag: flag(connection),
     }),
     z.strictObject({
+      engine: z.literal('mssql').describe('SQL Server; its driver has to be installed.'),
+      connection: connection.describe('mssql://user:password@host/database, or its parts.'),
+      ...people,
+      flag: flag(connection),
+    }),
+    z.strictObject({
+      engine: z.literal('oracle').describe('Oracle Database; its driver has to be installed.'),
+      connection: connection.describe('oracle://user:password@host/service, or its parts.'),
+      ...people,
+      flag: flag(connection),
+    }),
+    z.strictObject({
       engine: z
         .literal('sqlite')
         .describe('SQLite: for small stores and copies, as its queries hold up the process.'),
@@ -101,7 +117,10 @@ export const sqlSettings = z
       flag: flag(z.never()),
     }),
   ])
-  .superRefine(({ table, login, queries }, context) => {
+  .superRefine(({ engine, table, login, queries }, context) => {
+    const driver = DRIVERS[engine];
+    const missing = driver && missingDriver(driver);
+    if (missing) context.addIssue({ code: 'custom', path: ['engine'], message: missing });
     const need = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
     if (!queries.byLogin && !(table && login))
       need(['login'], 'expected `table` and `login`, or `queries.byLogin`');

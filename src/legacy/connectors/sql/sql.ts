@@ -1,7 +1,7 @@
 /**
- * PostgreSQL, MySQL, MariaDB and SQLite through knex. The connections that look people up cannot write, whatever SQL
- * the operator gives; the mark of a moved user goes through a pool of its own. Dates arrive as text, so that the
- * process's time zone has no say in them.
+ * PostgreSQL, MySQL, MariaDB, SQLite, SQL Server and Oracle through knex. The connections that look people up cannot
+ * write, whatever SQL the operator gives; the mark of a moved user goes through a pool of its own. Dates arrive as
+ * text, so that the process's time zone has no say in them.
  */
 import type { Knex } from 'knex';
 import { FootbridgeError } from '../../../errors.ts';
@@ -10,7 +10,9 @@ import { connectorKind, MAX_CANDIDATES, MAX_RELATED_ROWS } from '../../connector
 import type { SqlTemplate } from '../../sql-template.ts';
 import { textOf } from '../../values.ts';
 import type { Access, Engine, Failure } from './engine.ts';
+import { mssql } from './mssql.ts';
 import { mysql } from './mysql.ts';
+import { oracle } from './oracle.ts';
 import { postgresql } from './postgresql.ts';
 import type { SqlSettings } from './sql-settings.ts';
 import { sqlSettings } from './sql-settings.ts';
@@ -52,7 +54,7 @@ function openSql(settings: SqlSettings, { timeoutMs }: { timeoutMs: number }): C
       ),
     findById: (id) => find(queries.byId, { id }, (db) => from(db).where(settings.id, id).limit(2, INLINE)),
     ping: async () => {
-      await reader.rows((db) => db.raw('select 1'));
+      await reader.rows((db) => db.raw(ENGINES[settings.engine].ping ?? 'select 1'));
     },
     close: async () => {
       await Promise.all([reader.close(), writer?.close()]);
@@ -65,6 +67,14 @@ function openSql(settings: SqlSettings, { timeoutMs }: { timeoutMs: number }): C
               const query = from(db).orderBy(settings.id).limit(limit, INLINE);
               return after === '' ? query : query.where(settings.id, '>', after);
             }),
+        }
+      : {}),
+    ...(settings.table
+      ? {
+          count: async () => {
+            const [row] = await reader.rows((db) => db(settings.table as string).count({ users: '*' }));
+            return Number(row?.users);
+          },
         }
       : {}),
     ...(flag && writer
@@ -192,7 +202,7 @@ const silent = () => undefined;
 function unavailable(engine: SqlSettings['engine'], thrown: unknown): FootbridgeError {
   const error = thrown as Failure;
   const code = [error.code, error.errno, error.name].find(
-    (part) => part !== undefined && /^\w{2,40}$/.test(String(part)),
+    (part) => part !== undefined && /^[\w-]{2,40}$/.test(String(part)),
   );
   // knex writes `<statement> - <message>`.
   const message = ENGINES[engine].isMistake(error)
@@ -206,11 +216,14 @@ function withConnection(settings: SqlSettings, connection: unknown): SqlSettings
   return connection === undefined ? settings : ({ ...settings, connection } as SqlSettings);
 }
 
-const ENGINES: Record<SqlSettings['engine'], Engine> = { postgresql, mysql, sqlite };
+const ENGINES: Record<SqlSettings['engine'], Engine> = { postgresql, mysql, sqlite, mssql, oracle };
 const SCHEMES: Readonly<Record<string, SqlSettings['engine']>> = {
   postgres: 'postgresql',
   postgresql: 'postgresql',
   mysql: 'mysql',
   mariadb: 'mysql',
   sqlite: 'sqlite',
+  mssql: 'mssql',
+  sqlserver: 'mssql',
+  oracle: 'oracle',
 };

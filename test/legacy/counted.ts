@@ -1,6 +1,7 @@
-/** What is in the store, in numbers: the first thing to know when a move is planned. No names, no values. */
-import type { UserState } from '../user.ts';
-import type { DirectoryEntry } from './entries.ts';
+/** What a store holds, in numbers: for tests that look at all of its users. */
+
+import type { DirectoryEntry } from '../../src/legacy/entries.ts';
+import type { UserState } from '../../src/user.ts';
 
 export interface Survey {
   readonly users: number;
