@@ -8,15 +8,20 @@ import { openApiDocument } from './admin/openapi.ts';
 import type { Desk } from './admin/operation.ts';
 import { nowSeconds } from './clock.ts';
 import type { Settings } from './config.ts';
+import type { WriteName } from './credentials/accepted-format.ts';
 import type { Passwords } from './credentials/passwords.ts';
 import { openPasswords } from './credentials/passwords.ts';
+import { unprovedWrites } from './credentials/self-test.ts';
 import type { Directory } from './legacy/directory.ts';
 import { openStores } from './legacy/stores.ts';
 import type { Listener } from './listener.ts';
 import { listen } from './listener.ts';
+import type { CarryingDeps } from './migration/carrying.ts';
+import { carryFor } from './migration/carrying.ts';
 import { proveParts, statePart } from './migration/ledger.ts';
 import { migrationRoutes } from './migration/migration-routes.ts';
 import { issueTicket } from './migration/tickets.ts';
+import { healthOf } from './observability/health.ts';
 import type { Log } from './observability/log.ts';
 import { openLog } from './observability/log.ts';
 import type { Metrics } from './observability/metrics.ts';
@@ -57,9 +62,13 @@ interface Ground {
   readonly audit: AuditLog;
   readonly directory: Directory;
   readonly targets: Targets;
+  readonly passwords: Passwords;
 }
 
-function openGround(settings: Settings): Ground & { close(): Promise<void> } {
+function openGround(
+  settings: Settings,
+  unproved: readonly WriteName[] = [],
+): Ground & { close(): Promise<void> } {
   const log = openLog(settings.log);
   const db = openDb({
     url: settings.database.url.reveal(),
@@ -74,21 +83,27 @@ function openGround(settings: Settings): Ground & { close(): Promise<void> } {
     onError: (error) => log.warn({ error }, 'the audit log could not be sealed'),
   });
   const directory = openStores(settings.legacy);
+  const passwords = openPasswords(settings.passwords);
+  const targets = openTargets(settings.targets, unproved);
   const close = async () => {
+    await passwords.close();
     await directory.close();
     await db.close();
   };
-  return { settings, log, db, keyring, audit, directory, targets: openTargets(settings.targets), close };
+  return { settings, log, db, keyring, audit, directory, targets, passwords, close };
 }
 
 function deskOf(ground: Ground, actor: string): Desk {
-  const { settings, db, keyring, audit, directory } = ground;
+  const { settings, db, keyring, audit, directory, passwords, targets } = ground;
   const { keys, lifetimes } = settings.provider;
   return {
     db,
     keyring,
     audit,
     directory,
+    passwords,
+    targets,
+    legacySettings: settings.legacy,
     schema: () => schemaStatus({ url: settings.database.url.reveal() }),
     keyCacheSeconds: keys.cacheSeconds,
     keepKeysSeconds: Math.max(lifetimes.idTokenSeconds + keys.cacheSeconds, lifetimes.sessionSeconds),
@@ -114,14 +129,15 @@ export interface App {
 
 /** Opens everything and listens. Throws PortBusyError, storage_unavailable, config_invalid. */
 export async function openApp(settings: Settings): Promise<App> {
-  const ground = openGround(settings);
+  const unproved = await unprovedWrites();
+  const ground = openGround(settings, unproved);
   const { log, db, keyring, audit } = ground;
+  if (unproved.length > 0)
+    log.error({ unproved }, 'hashes are not written so: the known answers do not come out');
   const closers: (() => Promise<void> | void)[] = [ground.close];
   const state = { stopping: false };
   try {
-    const passwords = openPasswords(settings.passwords);
-    closers.push(() => passwords.close());
-    const metrics = openMetrics(() => passwords.stats());
+    const metrics = openMetrics(() => ground.passwords.stats());
     const watch = await watchDatabase(settings.database.url.reveal(), (up) => {
       metrics.storageUp.set(up ? 1 : 0);
       log[up ? 'info' : 'error'](up ? 'our database answers' : 'our database does not answer');
@@ -130,7 +146,7 @@ export async function openApp(settings: Settings): Promise<App> {
     await ensureKeys(db, keyring);
     audit.start();
     closers.push(() => audit.stop());
-    const front = await openPublic({ ...ground, passwords, metrics, watch, closers });
+    const front = await openPublic({ ...ground, metrics, watch, closers });
     const desk = deskOf(ground, 'api');
     const inside = privateApp({
       desk,
@@ -138,7 +154,12 @@ export async function openApp(settings: Settings): Promise<App> {
       token: settings.admin.token,
       metrics,
       openApi: () => openApiDocument(settings.provider.issuer),
-      health: () => health(ground, { watch, stopping: state.stopping }),
+      health: () =>
+        healthOf({
+          checkLegacy: () => ground.directory.check(),
+          storageUp: watch.up,
+          stopping: state.stopping,
+        }),
     });
     const privateListener = await listen(inside.callback(), settings.listen.private);
     closers.push(() => privateListener.close(0));
@@ -165,22 +186,24 @@ async function closeAll(closers: readonly (() => Promise<void> | void)[]): Promi
   for (const close of [...closers].reverse()) await close();
 }
 
-async function health({ directory }: Ground, { watch, stopping }: { watch: Watch; stopping: boolean }) {
-  const legacy = await directory.check().then(
-    () => 'up',
-    () => 'down (logins answer 503; sessions go on)',
-  );
-  return {
-    ready: watch.up && !stopping,
-    parts: { storage: watch.up ? 'up' : 'down', legacy, ...(stopping ? { process: 'stopping' } : {}) },
-  };
-}
-
 interface PublicParts extends Ground {
-  readonly passwords: Passwords;
   readonly metrics: Metrics;
   readonly watch: Watch;
   readonly closers: (() => Promise<void> | void)[];
+}
+
+function carrying({ passwords, keyring, metrics, log }: PublicParts): CarryingDeps {
+  return {
+    passwords,
+    keyring,
+    onProof: ({ target, format, write }, result) => {
+      metrics.rewrites.inc({ format, write, result });
+      if (result === 'failed')
+        log.error({ target, format, write }, 'a rewritten hash does not open: its format is blocked');
+    },
+    onCapture: ({ target, reason }) => metrics.captures.inc({ target, reason }),
+    onError: (error) => log.warn({ error }, 'a password could not be carried over'),
+  };
 }
 
 async function openPublic(parts: PublicParts): Promise<Front> {
@@ -238,6 +261,7 @@ async function openPublic(parts: PublicParts): Promise<Front> {
       const target = targets.byName(name);
       return { name: target?.displayName ?? name, href: target?.loginUrl ?? provider.issuer };
     },
+    carry: carryFor(carrying(parts), targets),
     startLegacySessions: (login) => legacySessions.create(login),
     storageUp: () => watch.up,
     onError,

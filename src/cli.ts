@@ -12,6 +12,7 @@ import { ConfigError, configSchema, loadConfig, showConfig } from './config.ts';
 import { FootbridgeError } from './errors.ts';
 import { hashCommand } from './hash-command.ts';
 import { PortBusyError } from './listener.ts';
+import { progressLine } from './progress-line.ts';
 import { EmbeddedPostgresError } from './store/embedded.ts';
 import { SchemaError, schemaUp } from './store/schema.ts';
 
@@ -157,19 +158,26 @@ function addOperation(
       (field as { description?: string }).description ?? '',
     );
   }
+  if (operation.page) made.option('--html <file>', 'also writes it as one HTML file, to be handed on');
   made.action(async (...args: unknown[]) => {
     const values = args.slice(0, operation.positional?.length ?? 0);
     const {
       config,
       json,
       execute = false,
+      html,
       ...options
     } = args[values.length] as Shared & Record<string, unknown>;
     const given = Object.fromEntries((operation.positional ?? []).map((name, i) => [name, values[i]]));
     const input = operation.input.parse({ ...options, ...given });
+    const progress = progressLine();
     const output = await atDesk(loadConfig(config), (desk) =>
-      operation.run(desk, input, { execute: execute === true }),
-    );
+      operation.run(desk, input, { execute: execute === true, onProgress: progress.show }),
+    ).finally(progress.end);
+    if (typeof html === 'string' && operation.page) {
+      writeFileSync(html, operation.page(output), { mode: 0o600 });
+      say(`${html} is written.`);
+    }
     answer(output, { config, ...(json ? { json } : {}) }, operation.print(output));
     if (operation.foundWrong?.(output)) outcome.code = EXIT.wrong;
   });

@@ -58,7 +58,11 @@ async function checkSecondFactor(
   const row = await find(db, caller.target.name, sub);
   if (row && hasReached(row.state, 'migrated')) return;
   const entry = await directory.findBySub(sub);
-  if (entry?.credentials.totp) throw new FootbridgeError('second_factor_missing');
+  if (!entry) return;
+  const { totp, passkeys, passkeyIsFactor } = entry.credentials;
+  const hasPasskey = passkeyIsFactor && passkeys !== undefined;
+  if (hasPasskey && imported?.includes('passkeys')) return;
+  if (totp || hasPasskey) throw new FootbridgeError('second_factor_missing');
 }
 
 async function advance(tx: Queryable, { pseudonym }: FlaggingDeps, flagging: Flagging) {

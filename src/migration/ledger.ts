@@ -8,6 +8,7 @@ import { auditPart } from '../store/audit-log.ts';
 import type { Queryable } from '../store/db.ts';
 import { sqlStateOf, statement, UNIQUE_VIOLATION } from '../store/db.ts';
 import type { Part } from '../store/statement.ts';
+import { CAPTURED_OF, wipePart } from './captured-passwords.ts';
 import type { Event, State } from './states.ts';
 import { EVENTS, nextState, statesBefore, TRANSITIONS } from './states.ts';
 
@@ -27,7 +28,12 @@ export interface LedgerRow {
   readonly createdAt: Date | null;
   readonly migratedAt: Date | null;
   readonly stateChangedAt: Date;
+  /** What became of the password when the secrets were released. */
+  readonly password: PasswordOutcome | null;
 }
+
+/** `carried`: the stored hash, rewritten; `rehashed`: recovered and hashed; `captured`: hashed at a login. */
+export type PasswordOutcome = 'carried' | 'rehashed' | 'captured' | 'reset' | 'none';
 
 export interface Move {
   readonly target: string;
@@ -43,13 +49,15 @@ export interface Move {
   readonly amr?: readonly string[];
   /** With `create`, which needs it. */
   readonly targetUserId?: string;
+  /** With `release`. */
+  readonly password?: PasswordOutcome;
   /** For the audit record; no secrets. */
   readonly detail?: Readonly<Record<string, Json>>;
 }
 
 const COLUMNS = `target, sub, legacy_id as "legacyId", state, version, target_user_id as "targetUserId",
   proved_at as "provedAt", amr, released_at as "releasedAt", created_at as "createdAt",
-  migrated_at as "migratedAt", state_changed_at as "stateChangedAt"`;
+  migrated_at as "migratedAt", state_changed_at as "stateChangedAt", password`;
 
 /** What an event writes besides the state: column → expression, and the values of its expressions from $3 on. */
 interface Writes {
@@ -63,14 +71,24 @@ const WRITES: Readonly<Record<Event, Writes>> = {
     values: ({ legacyId, amr }) => [legacyId ?? null, amr ?? null],
   },
   enqueue: { columns: { legacy_id: '$3::text' }, values: ({ legacyId }) => [legacyId ?? null] },
-  release: { columns: { released_at: 'now()' } },
+  release: {
+    columns: { released_at: 'now()', password: '$3::text' },
+    values: ({ password }) => [password ?? null],
+  },
   create: {
     columns: { created_at: 'now()', target_user_id: '$3::text' },
     values: ({ targetUserId }) => [targetUserId],
   },
   confirm: { columns: { migrated_at: 'now()' } },
   revert: {
-    columns: { proved_at: 'null', amr: 'null', released_at: 'null', created_at: 'null', migrated_at: 'null' },
+    columns: {
+      proved_at: 'null',
+      amr: 'null',
+      released_at: 'null',
+      created_at: 'null',
+      migrated_at: 'null',
+      password: 'null',
+    },
   },
   'cut-over': { columns: {} },
   retire: { columns: {} },
@@ -119,6 +137,9 @@ const MOVES = Object.fromEntries(EVENTS.map((event) => [event, moveText(event)])
   ReturnType<typeof moveText>
 >;
 
+/** The target has the secrets, or never will. */
+const WIPES: ReadonlySet<Event> = new Set(['confirm', 'retire', 'exclude', 'delete']);
+
 /**
  * The move as parts of a larger statement. `ledger_row` has the row (and `from_state`) if the event was legal and is
  * empty otherwise; nothing then was written. With `after`, the name of an earlier part, only if that part returned a row.
@@ -141,6 +162,7 @@ export function moveParts(move: Move, after?: string): Part[] {
         select target, sub, $1::text, from_state, state, version from ledger_moved`,
       values: [event],
     },
+    ...(WIPES.has(event) ? [wipePart('ledger_moved')] : []),
     auditPart({ actor, action: `ledger.${event}`, subject, detail: { target, ...detail } }, 'ledger_moved'),
   ];
 }
@@ -162,11 +184,11 @@ export function proveParts(proof: Proof): Part[] {
   return moveParts({ ...proof, event: 'prove', actor: 'user', detail: { amr: proof.amr } });
 }
 
-/** A part named `ledger_state` with the columns target and state; empty for a user without a row. */
+/** A part named `ledger_state` with the columns target, state and captured; empty for a user without a row. */
 export function statePart(target: string, sub: string): Part {
   return {
     name: 'ledger_state',
-    text: 'select target, state from ledger where target = $1::text and sub = $2::text',
+    text: `select target, state, ${CAPTURED_OF} as captured from ledger where target = $1::text and sub = $2::text`,
     values: [target, sub],
   };
 }

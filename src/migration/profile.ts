@@ -72,6 +72,8 @@ function profileAnswer(user: User, row: LedgerRow | undefined, target: Target): 
     profile,
     missing: missingClaims(profile, target),
     roles: [...user.roles],
+    ...(user.groups ? { groups: [...user.groups] } : {}),
+    ...(user.metadata ? { metadata: { ...user.metadata } } : {}),
     state: row?.state ?? 'legacy',
     ...(row?.targetUserId ? { targetUserId: row.targetUserId } : {}),
     ...(row?.provedAt ? { provedAt: row.provedAt.toISOString() } : {}),

@@ -2,6 +2,7 @@
  * Handing out one user's secrets, once, to the target that user just logged in to. Everything that can fail is done
  * first; then one statement counts the release, redeems the ticket, moves the user and writes the audit record.
  */
+import { FactorUses } from '../credentials/factor-uses.ts';
 import type { ErrorCode } from '../errors.ts';
 import { FootbridgeError, isFootbridgeError } from '../errors.ts';
 import type { Directory } from '../legacy/directory.ts';
@@ -11,7 +12,10 @@ import type { Keyring } from '../store/encryption.ts';
 import type { Part } from '../store/statement.ts';
 import type { Target } from '../targets/target.ts';
 import type { LegacyEntry } from '../user.ts';
+import { blockedPart } from './blocked-rewrites.ts';
 import type { Caller } from './caller.ts';
+import { capturedPart, openCaptured } from './captured-passwords.ts';
+import { currentFactors } from './factor-answer.ts';
 import type { LedgerRow } from './ledger.ts';
 import { find, findPart, moveParts } from './ledger.ts';
 import type { SecretsRequest } from './schemas.ts';
@@ -64,10 +68,21 @@ export async function retrieveSecrets(deps: RetrievalDeps, retrieval: Retrieval)
 
 async function retrieve(deps: RetrievalDeps, retrieval: Retrieval): Promise<RetrievedSecrets> {
   const { caller, sub, formats } = retrieval;
-  const { row, ticket } = await admit(deps, retrieval);
+  const { row, ticket, found } = await admit(deps, retrieval);
   const entry = await activeEntry(deps.directory, sub);
   const state = nextState(row.state, 'release') ?? row.state;
-  const answer = secretAnswer(deps, { entry, target: caller.target, formats, state });
+  const owner = { target: caller.target.name, sub };
+  const captured = openCaptured(deps.keyring, owner, found, entry.credentials.passwords);
+  const { blocked } = found;
+  const credentials = await currentFactors(new FactorUses(deps.db, deps.keyring), sub, entry.credentials);
+  const answer = await secretAnswer(deps, {
+    entry: { ...entry, credentials },
+    target: caller.target,
+    formats,
+    state,
+    captured,
+    blocked,
+  });
   const { encryption } = caller.target;
   const secrets: RetrievedSecrets = encryption
     ? { contentType: 'application/jose', body: await encryptAnswer(answer.body, encryption) }
@@ -77,6 +92,9 @@ async function retrieve(deps: RetrievalDeps, retrieval: Retrieval): Promise<Retr
 }
 
 interface Admission extends Partial<LedgerRow>, Partial<TicketState> {
+  readonly sealed: string | null;
+  readonly madeOf: string | null;
+  readonly blocked: readonly (readonly [format: string, write: string])[];
   readonly admitted: boolean;
   readonly readAt: Date;
 }
@@ -85,17 +103,22 @@ interface Admission extends Partial<LedgerRow>, Partial<TicketState> {
  * Counts the request, whatever becomes of it, and reads where user and ticket stand. All of it before the legacy store
  * is asked, so that trying costs it nothing.
  */
-async function admit(deps: RetrievalDeps, retrieval: Retrieval): Promise<{ row: LedgerRow; ticket: Ticket }> {
+async function admit(
+  deps: RetrievalDeps,
+  retrieval: Retrieval,
+): Promise<{ row: LedgerRow; ticket: Ticket; found: Admission }> {
   const { actor, target } = retrieval.caller;
   const ticket = boundTicket(deps, retrieval);
   const [found] = await deps.db.runParts<Admission>(
     [
       admitPart(actor, target.volume),
       findPart(target.name, retrieval.sub),
+      capturedPart({ target: target.name, sub: retrieval.sub }),
+      blockedPart(target.name),
       ...(ticket ? [ticketPart(ticket, target.ticketSeconds)] : []),
     ],
-    `select l.*, ${ticket ? 't.*,' : ''} exists (select from request_admitted) as admitted, now() as "readAt"
-     from (select) one left join ledger_found l on true ${ticket ? 'cross join ticket t' : ''}`,
+    `select l.*, c.*, b.blocked, ${ticket ? 't.*,' : ''} exists (select from request_admitted) as admitted, now() as "readAt"
+     from (select) one left join ledger_found l on true left join captured c on true cross join rewrites_blocked b ${ticket ? 'cross join ticket t' : ''}`,
   );
   if (!found?.admitted) throw new FootbridgeError('volume_exceeded', { retryAfterSeconds: 1 });
   const row = found.state ? (found as LedgerRow) : undefined;
@@ -103,7 +126,7 @@ async function admit(deps: RetrievalDeps, retrieval: Retrieval): Promise<{ row: 
   if (refusal) throw new FootbridgeError(refusal);
   if (!row || !ticket) throw new FootbridgeError('no_export_ticket');
   refuseTicket(found);
-  return { row, ticket };
+  return { row, ticket, found };
 }
 
 /** Why a user in this state gets nothing released, if so. */
@@ -182,7 +205,10 @@ async function release(
       open,
       countPart(actor, target.volume, 'ticket_open'),
       redeemPart(ticket, 'release_counted'),
-      ...moveParts({ target: target.name, sub, event: 'release', actor, subject }, 'ticket_redeemed'),
+      ...moveParts(
+        { target: target.name, sub, event: 'release', actor, subject, password: answer.password },
+        'ticket_redeemed',
+      ),
       auditPart(
         { actor, action: 'secrets.released', subject, detail: { target: target.name, ...answer.released } },
         'ledger_row',

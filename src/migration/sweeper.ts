@@ -1,5 +1,6 @@
 /** Removes what has served its time: redemptions, signatures, counts, old outbox rows. */
 import type { Queryable, Statement } from '../store/db.ts';
+import { SWEEP_CAPTURED } from './captured-passwords.ts';
 import { SWEEP_OUTBOX } from './ledger.ts';
 import { SWEEP_SIGNATURES } from './signed-calls.ts';
 import { SWEEP_TICKETS } from './tickets.ts';
@@ -13,7 +14,14 @@ const MAX_BATCHES = 50;
 /** Deletes in bounded batches and returns the number of rows. Safe on several nodes at once. */
 export async function sweepMigration(db: Queryable): Promise<number> {
   let total = 0;
-  for (const table of [SWEEP_TICKETS, SWEEP_SIGNATURES, SWEEP_RATE, SWEEP_VOLUME, SWEEP_OUTBOX]) {
+  for (const table of [
+    SWEEP_TICKETS,
+    SWEEP_SIGNATURES,
+    SWEEP_RATE,
+    SWEEP_VOLUME,
+    SWEEP_OUTBOX,
+    SWEEP_CAPTURED,
+  ]) {
     total += await sweep(db, table);
   }
   return total;

@@ -7,7 +7,9 @@ import type Router from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { errors } from 'oidc-provider';
+import { FactorUses } from '../credentials/factor-uses.ts';
 import { FootbridgeError } from '../errors.ts';
+import { appendAudit } from '../store/audit-log.ts';
 import type { Db } from '../store/db.ts';
 import type { Part } from '../store/statement.ts';
 import { sessionCookieName } from './cookies.ts';
@@ -24,9 +26,12 @@ import { createProvider } from './provider.ts';
 import { sessionsOf } from './records.ts';
 import { currentScope, RaceLost, RequestScope } from './request-scope.ts';
 
+/** What logins need and the front makes. */
+type FrontsOwn = 'uses' | 'relyingParty' | 'suspect';
+
 export interface FrontOptions
   extends Omit<ProviderOptions, 'keys' | 'renderError' | 'renderLogout' | 'renderLoggedOut'>,
-    Omit<LoginRoutesOptions, 'provider' | 'renderPage' | 'scopes' | 'issuer' | 'clientName'> {
+    Omit<LoginRoutesOptions, 'provider' | 'renderPage' | 'scopes' | 'issuer' | 'clientName' | FrontsOwn> {
   readonly db: Db;
   readonly pages: Pages;
   readonly backchannel: BackchannelLogout;
@@ -91,6 +96,7 @@ function build(options: FrontOptions, keys: ProviderKeys): ReturnType<Provider['
     ...options,
     provider,
     issuer,
+    ...factorDeps(options),
     renderPage: render.page,
     clientName: (id) => names.get(id),
   });
@@ -111,6 +117,17 @@ function build(options: FrontOptions, keys: ProviderKeys): ReturnType<Provider['
     use(router.routes() as Middleware);
   }
   return provider.callback();
+}
+
+function factorDeps({ db, keyring, settings }: FrontOptions): Pick<LoginRoutesOptions, FrontsOwn> {
+  const { origin, hostname } = new URL(settings.issuer);
+  const { rpId = hostname, userVerification } = settings.login.passkeys;
+  return {
+    uses: new FactorUses(db, keyring),
+    relyingParty: { rpId, origin, userVerification },
+    suspect: (sub, action) =>
+      appendAudit(db, { actor: 'user', action, subject: keyring.mac('audit-subject', sub) }),
+  };
 }
 
 const ROUTES = /^\/(\.well-known|auth|token|me|jwks|request|session|login|migration|legacy|assets)(?:\/|$)/;
@@ -195,12 +212,18 @@ function renderer({ pages }: FrontOptions) {
     ctx.set('Cache-Control', 'no-store');
     ctx.set('Content-Language', locale);
     ctx.set('Vary', 'Accept-Language');
+    if (content.page === 'passkey') allowOwnScript(ctx);
     if (status === 401) ctx.set('WWW-Authenticate', 'FormBased');
     ctx.body = pages.render(content, { locale });
   };
   const error = (ctx: Context, content: { kind: ErrorKind; retryAfterSeconds?: number; detail?: string }) =>
     page(ctx, { page: 'error', ...content }, ctx.status);
   return { page, error };
+}
+
+function allowOwnScript(ctx: Context): void {
+  const policy = ctx.response.get('Content-Security-Policy');
+  ctx.set('Content-Security-Policy', policy.replace("script-src 'none'", "script-src 'self'"));
 }
 
 /** The library's own pages load a font from another site; none of them is shown. */

@@ -12,15 +12,16 @@ import type { Keyring } from '../store/encryption.ts';
 import type { User } from '../user.ts';
 import { Answered } from './failure.ts';
 import { LOGIN_PATH } from './interaction-cookie.ts';
-import type { LoginDeps, Proof } from './login.ts';
-import { proveCode, provePassword } from './login.ts';
+import { provePassword } from './login.ts';
 import { LoginForms } from './login-forms.ts';
+import type { LoginDeps, Proof } from './login-limits.ts';
 import { endSession } from './logout.ts';
 import type { Page } from './pages/index.ts';
 import type { LoginPage } from './pages/page.ts';
 import { ACR } from './provider.ts';
 import type { Scopes } from './request-scope.ts';
 import { currentScope } from './request-scope.ts';
+import { SecondStep } from './second-step.ts';
 
 export interface LoginRoutesOptions extends LoginDeps {
   readonly provider: Provider;
@@ -45,10 +46,12 @@ const RETRY_DEFAULT_SECONDS = 5;
 export class LoginFlow {
   readonly #options: LoginRoutesOptions;
   readonly #forms: LoginForms;
+  readonly #second: SecondStep;
 
   constructor(options: LoginRoutesOptions) {
     this.#options = options;
     this.#forms = new LoginForms(options.keyring, options.issuer);
+    this.#second = new SecondStep(options, this.#forms);
   }
 
   async show(ctx: Context): Promise<void> {
@@ -67,7 +70,7 @@ export class LoginFlow {
       return this.#continue(ctx, interaction);
     const step = form.get('step');
     const work =
-      step === null ? this.#password(ctx, interaction, form) : this.#code(ctx, interaction, form, step);
+      step === null ? this.#password(ctx, interaction, form) : this.#factor(ctx, interaction, form, step);
     await work.catch((error) => this.#outage(ctx, interaction, form, error));
   }
 
@@ -153,15 +156,11 @@ export class LoginFlow {
 
   async #password(ctx: Context, interaction: Interaction, form: URLSearchParams): Promise<void> {
     const username = form.get('username') ?? '';
-    const abort = new AbortController();
-    // The request is read to its end already and would not tell; only the answer's connection does.
-    ctx.res.once('close', () => abort.abort());
     const proof = await provePassword(this.#options, {
       username,
       password: form.get('password') ?? '',
-      network: ctx.ip,
       clientId: String(interaction.params.client_id),
-      signal: abort.signal,
+      ...attemptOf(ctx),
     });
     await this.#answer(ctx, interaction, proof, (problem, status, retryAfterSeconds) => {
       if (retryAfterSeconds) ctx.set('Retry-After', String(retryAfterSeconds));
@@ -174,20 +173,24 @@ export class LoginFlow {
     });
   }
 
-  async #code(ctx: Context, interaction: Interaction, form: URLSearchParams, step: string): Promise<void> {
-    const sub = this.#forms.openStep(interaction.uid, step);
-    if (!sub) return this.#loginPage(ctx, interaction, { problem: 'expired' }, 400);
-    const proof = await proveCode(this.#options, { sub, code: form.get('code') ?? '', network: ctx.ip });
-    await this.#answer(ctx, interaction, proof, (problem, status, retryAfterSeconds) => {
+  async #factor(
+    ctx: Context,
+    interaction: Interaction,
+    form: URLSearchParams,
+    sealed: string,
+  ): Promise<void> {
+    const { uid } = interaction;
+    const step = this.#forms.openStep(uid, sealed);
+    if (!step) return this.#loginPage(ctx, interaction, { problem: 'expired' }, 400);
+    const other = step.ways.find((way) => way === form.get('other'));
+    if (other) return this.#render(ctx, interaction, await this.#second.page(uid, step, other), 200);
+    const factor = step.ways.find((way) => way === form.get('factor')) ?? 'totp';
+    const proof = await this.#second.prove(step, factor, form, attemptOf(ctx));
+    await this.#answer(ctx, interaction, proof, async (problem, status, retryAfterSeconds) => {
       if (problem === 'locked') return this.#loginPage(ctx, interaction, { problem }, status);
       if (retryAfterSeconds) ctx.set('Retry-After', String(retryAfterSeconds));
-      this.#codePage(
-        ctx,
-        interaction,
-        step,
-        { problem, ...(retryAfterSeconds ? { retryAfterSeconds } : {}) },
-        status,
-      );
+      const more = { problem, ...(retryAfterSeconds ? { retryAfterSeconds } : {}) };
+      this.#render(ctx, interaction, await this.#second.page(uid, step, factor, more), status);
     });
   }
 
@@ -204,30 +207,16 @@ export class LoginFlow {
         const link = this.#options.targetLink(proof.target, proof.user);
         return this.#render(ctx, interaction, { page: 'moved', targetName: link.name, href: link.href }, 200);
       }
-      case 'code_needed':
-        return this.#codePage(
-          ctx,
-          interaction,
-          this.#forms.sealStep(interaction.uid, proof.user.sub),
-          {},
-          200,
-        );
+      case 'factor_needed': {
+        const { user, factors } = proof;
+        if (factors.ways.length === 0)
+          return this.#loginPage(ctx, interaction, { problem: 'factor_unusable' }, 403);
+        currentScope(this.#options.scopes).also(...proof.writes);
+        return this.#render(ctx, interaction, this.#second.begin(interaction.uid, user.sub, factors), 200);
+      }
       case 'proved':
         return this.#loggedIn(ctx, interaction, proof);
     }
-  }
-
-  #codePage(ctx: Context, interaction: Interaction, step: string, more: object, status: number): void {
-    const action = `${LOGIN_PATH}/${interaction.uid}`;
-    const page = {
-      page: 'code',
-      action,
-      formToken: this.#forms.token(interaction.uid),
-      step,
-      cancelHref: `${action}/cancel`,
-      ...more,
-    } as Page;
-    this.#render(ctx, interaction, page, status);
   }
 
   async #loggedIn(
@@ -247,7 +236,7 @@ export class LoginFlow {
       returnTo: interaction.returnTo,
     });
     // Only now is the login a fact: a required legacy app that failed has thrown before anything was changed.
-    currentScope(scopes).also(...proof.cleanUp);
+    currentScope(scopes).also(...proof.writes);
     const before = interaction.session;
     if (before && before.accountId !== user.sub) {
       // Somebody else was logged in here: that session ends, with all that hangs on it, before the new one begins.
@@ -293,4 +282,16 @@ export class LoginFlow {
   }
 }
 
-type Refuse = (problem: 'wrong' | 'locked' | 'throttled', status: number, retryAfterSeconds?: number) => void;
+/** Where a try comes from, and a signal for when nobody waits for its outcome any more. */
+function attemptOf(ctx: Context): { network: string; signal: AbortSignal } {
+  const abort = new AbortController();
+  // The request is read to its end already and would not tell; only the answer's connection does.
+  ctx.res.once('close', () => abort.abort());
+  return { network: ctx.ip, signal: abort.signal };
+}
+
+type Refuse = (
+  problem: 'wrong' | 'locked' | 'throttled',
+  status: number,
+  retryAfterSeconds?: number,
+) => void | Promise<void>;

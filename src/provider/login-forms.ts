@@ -6,9 +6,22 @@
 import type { Context } from 'koa';
 import { nowSeconds } from '../clock.ts';
 import type { Keyring } from '../store/encryption.ts';
+import type { Factor } from './login-factors.ts';
 
 /** How long a proved password waits for its second factor. */
 const STEP_SECONDS = 300;
+
+/** What is known between password and second factor. */
+export interface Step {
+  /** Whose password was proved. */
+  readonly sub: string;
+  /** When; seconds since the epoch. */
+  readonly at: number;
+  /** By what it can be followed. */
+  readonly ways: readonly Factor[];
+  /** base64url; what this page’s passkey is to sign. */
+  readonly challenge?: string;
+}
 
 export class LoginForms {
   readonly #keyring: Keyring;
@@ -33,15 +46,15 @@ export class LoginForms {
   }
 
   /** For the second form: this person has just proved the password, on this login page. */
-  sealStep(uid: string, sub: string): string {
-    return this.#keyring.seal('login-step', JSON.stringify({ sub, at: nowSeconds() }), uid);
+  sealStep(uid: string, step: Step): string {
+    return this.#keyring.seal('login-step', JSON.stringify(step), uid);
   }
 
-  /** Whose password was proved, or undefined when that is too long ago or was on another page. */
-  openStep(uid: string, step: string): string | undefined {
-    const opened = this.#keyring.open('login-step', step, uid);
+  /** What was sealed, or undefined when the password was proved too long ago or on another page. */
+  openStep(uid: string, sealed: string): Step | undefined {
+    const opened = this.#keyring.open('login-step', sealed, uid);
     if (!opened) return undefined;
-    const { sub, at } = JSON.parse(opened.toString()) as { sub: string; at: number };
-    return nowSeconds() - at <= STEP_SECONDS ? sub : undefined;
+    const step = JSON.parse(opened.toString()) as Step;
+    return nowSeconds() - step.at <= STEP_SECONDS ? step : undefined;
   }
 }

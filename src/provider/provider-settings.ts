@@ -70,7 +70,7 @@ export const clientSettings = z
   });
 export type ClientSettings = z.output<typeof clientSettings>;
 
-export const providerSettings = z.strictObject({
+const ownSettings = z.strictObject({
   issuer: httpOrigin
     .default('http://127.0.0.1:8080')
     .describe('The public origin; also the `iss` of every token. https except on loopback.'),
@@ -114,6 +114,22 @@ export const providerSettings = z.strictObject({
       factorFailures: count(1, 20, 5).describe('Wrong one-time codes before the second factor is locked.'),
       blockSeconds: count(1, 3600, 30).describe('The first wait; it doubles with each further failure.'),
       maxBlockSeconds: count(1, 86_400, 900).describe('The longest wait.'),
+      passkeys: z
+        .strictObject({
+          rpId: z
+            .string()
+            .regex(/^[a-z0-9-]+(\.[a-z0-9-]+)*$/, { error: 'expected a domain in lower case' })
+            .optional()
+            .describe(
+              'The domain the legacy system’s passkeys were made for; the issuer’s host when absent. Browsers use a passkey only on hosts inside its domain: if the issuer’s is not, nobody’s works here.',
+            ),
+          userVerification: z
+            .enum(['required', 'preferred', 'discouraged'])
+            .default('preferred')
+            .describe('Whether the authenticator has to check who is there, by PIN, finger or face.'),
+        })
+        .prefault({})
+        .describe('Passkeys as second factor (Web Authentication).'),
     })
     .prefault({}),
   acceptedOrigins: z
@@ -126,5 +142,15 @@ export const providerSettings = z.strictObject({
     .array(z.string())
     .default([])
     .describe('Addresses whose X-Forwarded-For is believed; the last entry counts.'),
+});
+/** An address is no domain: no passkey can be used there. */
+const isInside = (host: string, domain: string) => host === domain || host.endsWith(`.${domain}`);
+
+export const providerSettings = ownSettings.superRefine(({ issuer, login }, context) => {
+  const { rpId } = login.passkeys;
+  const { hostname } = new URL(issuer);
+  if (rpId === undefined || isInside(hostname, rpId)) return;
+  const message = `the issuer’s host ${hostname} does not lie in this domain: no passkey would work`;
+  context.addIssue({ code: 'custom', path: ['login', 'passkeys', 'rpId'], message });
 });
 export type ProviderSettings = z.output<typeof providerSettings>;

@@ -3,6 +3,7 @@
  * restart forgets nothing. Nothing is written for a login that succeeds; attempts under way are counted in memory, so
  * a burst of parallel guesses gains nothing over a sequence.
  */
+import { sweepFactorUses } from '../credentials/factor-uses.ts';
 import type { Db } from '../store/db.ts';
 import { statement } from '../store/db.ts';
 import type { Keyring } from '../store/encryption.ts';
@@ -209,6 +210,7 @@ export class Throttle {
 
   async sweep(): Promise<void> {
     await this.#db.run(SWEEP);
+    await sweepFactorUses(this.#db);
   }
 }
 

@@ -242,7 +242,7 @@ describe('the readers', () => {
     const read = () => stage.db.runParts([statePart('main', sub)], 'select * from ledger_state');
     expect(await read()).toEqual([]);
     await walk(sub, 'prove');
-    expect(await read()).toEqual([{ target: 'main', state: 'authenticated' }]);
+    expect(await read()).toEqual([{ target: 'main', state: 'authenticated', captured: null }]);
   });
 
   test('count users by state', async () => {

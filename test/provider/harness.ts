@@ -3,6 +3,7 @@
  * person it needs, and passwords are compared as they are.
  */
 import { createHash, randomBytes } from 'node:crypto';
+import { refuse } from '../../src/credentials/reasons.ts';
 import { FootbridgeError } from '../../src/errors.ts';
 import type { Directory } from '../../src/legacy/directory.ts';
 import type { Listener } from '../../src/listener.ts';
@@ -20,7 +21,7 @@ import { Secret } from '../../src/settings.ts';
 import type { Db } from '../../src/store/db.ts';
 import { openDb } from '../../src/store/db.ts';
 import { openKeyring } from '../../src/store/encryption.ts';
-import type { LegacyEntry, TotpSecret, UserState } from '../../src/user.ts';
+import type { Credentials, LegacyEntry, TotpSecret, UserState } from '../../src/user.ts';
 import { Browser, field } from '../support/browser.ts';
 import { freePort } from '../support/ports.ts';
 import { testDatabase } from '../support/postgres.ts';
@@ -36,6 +37,8 @@ export interface Person {
   readonly state?: UserState;
   readonly totp?: TotpSecret;
   readonly email?: string;
+  /** What else the store has of them beside the password. */
+  readonly credentials?: Partial<Credentials>;
 }
 
 export interface Stage {
@@ -52,6 +55,8 @@ export interface Stage {
 }
 
 export interface StageOptions {
+  /** Of the issuer; browsers use passkeys on domains only. */
+  readonly host?: string;
   readonly clients?: readonly object[];
   readonly settings?: object;
   readonly people?: readonly Person[];
@@ -69,7 +74,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
   await ensureKeys(db, keyring);
   const listener: { value?: Listener } = {};
   const port = await freePort();
-  const issuer = `http://127.0.0.1:${port}`;
+  const issuer = `http://${options.host ?? '127.0.0.1'}:${port}`;
   const stage = {
     people: [...(options.people ?? [ANNA, BOB])],
     errors: [] as unknown[],
@@ -173,6 +178,7 @@ function directoryOf(stage: Stage): Directory {
     credentials: {
       passwords: [{ format: 'plain', columns: { password: person.password } }],
       ...(person.totp ? { totp: person.totp } : {}),
+      ...person.credentials,
     },
   });
   const find = async (wanted: (person: Person) => boolean) => {
@@ -199,8 +205,12 @@ const plainPasswords: FrontOptions['passwords'] = {
     algorithm: 'none',
   }),
   decoy: async () => undefined,
-  identify: () => ({ format: 'plain', algorithm: 'none' }),
-  translate: () => ({ reason: 'unknown_format', sentence: 'no' }) as never,
+  identify: () => ({ format: 'plain', algorithm: 'none', costs: '' }),
+  translate: () => refuse('unknown_format'),
+  examine: () => ({ identified: refuse('unknown_format'), translations: [] }),
+  hash: async () => refuse('unknown_format'),
+  rehash: async () => refuse('unknown_format'),
+  prove: async () => ({ kind: 'unfit', reason: 'unknown_format' }),
   stats: () => ({ slots: 1, running: 0, queued: 0 }),
   close: async () => undefined,
 };

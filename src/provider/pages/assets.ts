@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { FootbridgeError } from '../../errors.ts';
 import { brandMark, brandStylesheet } from './brand.ts';
 import type { PagesSettings } from './pages-settings.ts';
@@ -18,6 +19,8 @@ export interface Asset {
 /** Paths to write into a page. */
 export interface AssetPaths {
   readonly stylesheets: readonly string[];
+  /** Of the passkey page alone. */
+  readonly passkeyScript: string;
   readonly icon: string;
   readonly logo: string | undefined;
   readonly logoDark: string | undefined;
@@ -57,9 +60,15 @@ export function openAssets(settings: PagesSettings, stylesheet: string): Assets 
     type: 'text/css; charset=utf-8',
     body: Buffer.from(text),
   });
+  const script = {
+    extension: 'js',
+    type: 'text/javascript; charset=utf-8',
+    body: readFileSync(join(import.meta.dirname, 'scripts', 'passkey.js')),
+  };
   const mark = Buffer.from(brandMark(settings.name, settings.colours.brand));
   const paths: AssetPaths = {
     stylesheets: [add('brand', css(brandStylesheet(settings.colours))), add('style', css(stylesheet))],
+    passkeyScript: add('passkey', script),
     icon: add('icon', { extension: 'svg', type: 'image/svg+xml', body: mark }),
     logo: settings.logo && add('logo', image(settings.logo)),
     logoDark: settings.logoDark && add('logo-dark', image(settings.logoDark)),

@@ -1,6 +1,6 @@
 /**
- * The pages people see: plain data in, a whole HTML document out. They work without script and under
- * `default-src 'none'; style-src 'self'; img-src 'self' data:`. Nothing here knows HTTP, a database or OpenID Connect.
+ * The pages people see: plain data in, a whole HTML document out. They work without script (a passkey alone cannot) and
+ * under `default-src 'none'; style-src 'self'; img-src 'self' data:`, the passkey's with `script-src 'self'` besides. Nothing here knows HTTP, a database or OpenID Connect.
  */
 import { Eta } from 'eta/core';
 import { FootbridgeError } from '../../errors.ts';
@@ -14,7 +14,7 @@ import { backKey, translator, wording } from './wording.ts';
 
 export type { Asset } from './assets.ts';
 export type { LocaleWish } from './locale.ts';
-export type { ErrorKind, Locale, LoginProblem, Page, View } from './page.ts';
+export type { ErrorKind, FactorPage, Locale, LoginProblem, Page, View } from './page.ts';
 export { LOCALES } from './page.ts';
 export { type PagesSettings, pagesSettings } from './pages-settings.ts';
 

@@ -11,7 +11,8 @@ export type LoginProblem =
   | 'legacy_down'
   | 'overloaded'
   | 'cookies'
-  | 'expired';
+  | 'expired'
+  | 'factor_unusable';
 
 export type ErrorKind =
   | 'expired'
@@ -38,17 +39,43 @@ export interface LoginPage {
   readonly cancelHref?: string;
 }
 
-/** Posts `code` (digits, maybe with spaces), `step`, `form_token`. */
-export interface CodePage {
-  readonly page: 'code';
+/** By what a right password can be followed. */
+export type Way = 'passkey' | 'totp' | 'recovery';
+
+/** Pages of the second step all post `step`, `form_token`, `factor`, or `other` with another way. */
+interface SecondStepPage {
   readonly action: string;
   readonly formToken: string;
-  /** Sealed by the caller: says which login this code belongs to. */
+  /** Sealed by the caller: says which login this belongs to. */
   readonly step: string;
+  /** What else the person may do instead. */
+  readonly ways?: readonly Way[];
   readonly problem?: 'wrong' | 'throttled';
   readonly retryAfterSeconds?: number;
   readonly cancelHref?: string;
 }
+
+/** Posts `code` (digits, maybe with spaces). */
+export interface CodePage extends SecondStepPage {
+  readonly page: 'code';
+}
+
+/** Posts `code`, a recovery code as the person kept it. */
+export interface RecoveryPage extends SecondStepPage {
+  readonly page: 'recovery';
+}
+
+/**
+ * Posts `credential_id`, `client_data`, `authenticator_data`, `signature`, `user_handle`, all base64url. The one page
+ * with a script, from our own origin: `script-src 'self'`. Without script it says so and offers the other ways.
+ */
+export interface PasskeyPage extends SecondStepPage {
+  readonly page: 'passkey';
+  /** JSON for `navigator.credentials.get`, bytes as base64url. */
+  readonly options: string;
+}
+
+export type FactorPage = CodePage | RecoveryPage | PasskeyPage;
 
 /** Posts `choice` (`continue` or `other`), `form_token`. */
 export interface ChooseAccountPage {
@@ -99,6 +126,8 @@ export interface FormPostPage {
 export type Page =
   | LoginPage
   | CodePage
+  | RecoveryPage
+  | PasskeyPage
   | ChooseAccountPage
   | ConfirmLogoutPage
   | LoggedOutPage
@@ -108,7 +137,7 @@ export type Page =
 
 export interface View {
   readonly locale: Locale;
-  /** Pages hold neither script nor inline style, so a Content-Security-Policy needs no nonce for them. */
+  /** Pages hold neither inline script nor inline style, so a Content-Security-Policy needs no nonce for them. */
   readonly nonce?: never;
 }
 

@@ -4,6 +4,13 @@ import type { ErrorKind, LoginProblem, Page } from './page.ts';
 const login = { page: 'login', action: '/login/sample', formToken: 'sample' } as const;
 const code = { page: 'code', action: '/login/sample', formToken: 'sample', step: 'sample' } as const;
 
+const recovery = { ...code, page: 'recovery' } as const;
+const passkey = {
+  ...code,
+  page: 'passkey',
+  options: '{"challenge":"c2FtcGxl","rpId":"localhost","allowCredentials":[]}',
+} as const;
+
 const LOGIN_PROBLEMS: readonly LoginProblem[] = [
   'wrong',
   'throttled',
@@ -12,6 +19,7 @@ const LOGIN_PROBLEMS: readonly LoginProblem[] = [
   'overloaded',
   'cookies',
   'expired',
+  'factor_unusable',
 ];
 
 const ERROR_KINDS: readonly ErrorKind[] = [
@@ -40,6 +48,14 @@ export const SAMPLES: Readonly<Record<string, Page>> = {
   code: { ...code, cancelHref: '/login/sample/abort' },
   'code-wrong': { ...code, problem: 'wrong' },
   'code-throttled': { ...code, problem: 'throttled', retryAfterSeconds: 60 },
+  'code-ways': { ...code, ways: ['passkey', 'recovery'] },
+  recovery: { ...recovery, ways: ['totp'], cancelHref: '/login/sample/abort' },
+  'recovery-wrong': { ...recovery, problem: 'wrong' },
+  'recovery-throttled': { ...recovery, problem: 'throttled', retryAfterSeconds: 60 },
+  passkey: { ...passkey, ways: ['totp', 'recovery'], cancelHref: '/login/sample/abort' },
+  'passkey-alone': passkey,
+  'passkey-wrong': { ...passkey, problem: 'wrong' },
+  'passkey-throttled': { ...passkey, problem: 'throttled', retryAfterSeconds: 60 },
   'choose-account': {
     page: 'choose-account',
     action: '/login/sample',

@@ -24,7 +24,14 @@ export interface Notice {
   readonly sentences: readonly string[];
 }
 
-type Problem = ErrorKind | 'wrong' | 'code_wrong' | 'form_expired';
+type Problem =
+  | ErrorKind
+  | 'wrong'
+  | 'code_wrong'
+  | 'recovery_wrong'
+  | 'passkey_wrong'
+  | 'factor_unusable'
+  | 'form_expired';
 
 /** Problems that pass by themselves: they say when to try again. */
 const PASSING: ReadonlySet<Problem> = new Set<Problem>([
@@ -69,12 +76,14 @@ const LOGIN_PROBLEMS: Readonly<Record<LoginProblem, Problem>> = {
   overloaded: 'overloaded',
   cookies: 'no_cookies',
   expired: 'form_expired',
+  factor_unusable: 'factor_unusable',
 };
 
 function problemOf(page: Page): Problem | undefined {
   if (page.page === 'error') return page.kind;
   if (page.page === 'login') return page.problem && LOGIN_PROBLEMS[page.problem];
-  if (page.page === 'code') return page.problem === 'wrong' ? 'code_wrong' : page.problem;
+  if (page.page === 'code' || page.page === 'recovery' || page.page === 'passkey')
+    return page.problem === 'wrong' ? `${page.page}_wrong` : page.problem;
   return undefined;
 }
 

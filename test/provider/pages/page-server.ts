@@ -20,7 +20,8 @@ export class PageServer {
   readonly posts: URLSearchParams[] = [];
   readonly #server: Server = createServer((request, response) => {
     const url = request.url ?? '/';
-    response.setHeader('content-security-policy', CSP);
+    const script = /\/passkey[\w-]*$/.test(url) ? "; script-src 'self'" : '';
+    response.setHeader('content-security-policy', CSP + script);
     if (request.method === 'POST') {
       let body = '';
       request.on('data', (chunk) => {

@@ -22,6 +22,8 @@ const TEXT_FIELDS: Record<string, (text: string) => Page> = {
   'login.clientName': (clientName) => ({ page: 'login', action: '/', formToken: 't', clientName }),
   'code.formToken': (formToken) => ({ page: 'code', action: '/', formToken, step: 's' }),
   'code.step': (step) => ({ page: 'code', action: '/', formToken: 't', step }),
+  'recovery.step': (step) => ({ page: 'recovery', action: '/', formToken: 't', step }),
+  'passkey.options': (options) => ({ page: 'passkey', action: '/', formToken: 't', step: 's', options }),
   'choose-account.name': (name) => ({ page: 'choose-account', action: '/', formToken: 't', name }),
   'choose-account.clientName': (clientName) => ({
     page: 'choose-account',
@@ -49,6 +51,8 @@ const URL_FIELDS: Record<string, (url: string) => Page> = {
   'login.cancelHref': (cancelHref) => ({ page: 'login', action: '/', formToken: 't', cancelHref }),
   'code.action': (action) => ({ page: 'code', action, formToken: 't', step: 's' }),
   'code.cancelHref': (cancelHref) => ({ page: 'code', action: '/', formToken: 't', step: 's', cancelHref }),
+  'recovery.action': (action) => ({ page: 'recovery', action, formToken: 't', step: 's' }),
+  'passkey.action': (action) => ({ page: 'passkey', action, formToken: 't', step: 's', options: '{}' }),
   'choose-account.action': (action) => ({ page: 'choose-account', action, formToken: 't', name: 'n' }),
   'confirm-logout.action': (action) => ({ page: 'confirm-logout', action, xsrf: 'x' }),
   'moved.href': (href) => ({ page: 'moved', targetName: 't', href }),
@@ -132,12 +136,20 @@ describe.each(LOCALES)('every page in %s', (locale) => {
     html: pages.render(page, { locale }),
   }));
 
-  it('says its language, is not indexed, and holds no script, no inline style and no gap', () => {
+  it('says its language, is not indexed, and holds no inline script, no inline style and no gap', () => {
     for (const { name, html } of drawn) {
       expect(html, name).toMatch(/^<!doctype html>\n/);
       expect(html, name).toContain(`<html lang="${locale}">`);
       expect(html, name).toContain('<meta name="robots" content="noindex">');
-      expect(html, name).not.toMatch(/<script|<style|\sstyle=|\son\w+=|undefined|\[object|\{\w+\}/);
+      expect(html, name).not.toMatch(/<style|\sstyle=|\son\w+=|undefined|\[object|\{\w+\}/);
+      const scripts = [...html.matchAll(/<script\b([^>]*)>(.*?)<\/script>/gs)];
+      // Only the passkey page has one, and it is a file of ours.
+      expect(scripts.length, name).toBe(name.startsWith('passkey') ? 1 : 0);
+      for (const [, attributes, inline] of scripts) {
+        expect(inline).toBe('');
+        const path = /^ src="([^"]*)" defer$/.exec(attributes ?? '')?.[1];
+        expect(pages.asset(path ?? '')?.type).toBe('text/javascript; charset=utf-8');
+      }
     }
   });
 

@@ -1,0 +1,78 @@
+/**
+ * Carrying a password over, at the login that proves it. What would be exported is proved with the person's own
+ * password (shadow verification); where the target cannot read the stored hash, or this password, a fresh hash is
+ * captured. Its parts go into the statement that stores the login.
+ */
+import type { Passwords } from '../credentials/passwords.ts';
+import { isRefusal } from '../credentials/reasons.ts';
+import type { Keyring } from '../store/encryption.ts';
+import type { Part } from '../store/statement.ts';
+import type { Target, Targets } from '../targets/target.ts';
+import type { StoredPassword } from '../user.ts';
+import type { Rewrite } from './blocked-rewrites.ts';
+import { blockPart } from './blocked-rewrites.ts';
+import { capturePart, fingerprintOf } from './captured-passwords.ts';
+
+export interface CarryingDeps {
+  readonly passwords: Pick<Passwords, 'prove' | 'hash'>;
+  readonly keyring: Keyring;
+  /** For metrics and the log. */
+  readonly onProof?: (rewrite: Rewrite, result: 'proved' | 'failed') => void;
+  readonly onCapture?: (capture: { readonly target: string; readonly reason: string }) => void;
+  readonly onError?: (error: unknown) => void;
+}
+
+/** For logins of any client. A login never fails because nothing could be carried over: the next one will do it. */
+export function carryFor(deps: CarryingDeps, targets: Pick<Targets, 'byClient'>) {
+  return async (
+    login: Omit<ProvedPassword, 'target'> & { readonly clientId: string },
+  ): Promise<readonly Part[]> => {
+    const target = targets.byClient(login.clientId);
+    if (!target) return [];
+    try {
+      return await carry(deps, { ...login, target });
+    } catch (error) {
+      deps.onError?.(error);
+      return [];
+    }
+  };
+}
+
+export interface ProvedPassword {
+  readonly target: Target;
+  readonly sub: string;
+  readonly password: string;
+  /** All that the store holds for this user. */
+  readonly stored: readonly StoredPassword[];
+  /** The one that opened; undefined where the store itself was asked. */
+  readonly opened: StoredPassword | undefined;
+  /** The fingerprint of what was captured before. */
+  readonly captured: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Throws hashing_overloaded, and what aborted the login. */
+export async function carry(deps: CarryingDeps, proved: ProvedPassword): Promise<readonly Part[]> {
+  const { target, sub, password, stored, opened, captured, signal } = proved;
+  const options = signal ? { signal } : {};
+  const parts: Part[] = [];
+  let reason = 'no_hash';
+  if (opened) {
+    const shadow = await deps.passwords.prove(opened, password, target.accepts, options);
+    if (shadow.kind === 'proved' || shadow.kind === 'failed') {
+      const rewrite = { target: target.name, format: shadow.format, write: shadow.write };
+      deps.onProof?.(rewrite, shadow.kind);
+      if (shadow.kind === 'proved') return parts;
+      parts.push(blockPart(rewrite));
+    }
+    reason = shadow.reason;
+  }
+  const owner = { target: target.name, sub };
+  const madeOf = fingerprintOf(deps.keyring, owner, stored);
+  // Of a hash that the store keeps to itself nobody can tell whether it has changed.
+  if (captured === madeOf && stored.length > 0) return parts;
+  const hash = await deps.passwords.hash(password, target.accepts, options);
+  if (isRefusal(hash)) return parts;
+  deps.onCapture?.({ target: target.name, reason });
+  return [...parts, capturePart(deps.keyring, owner, { hash, madeOf, reason })];
+}

@@ -1,0 +1,107 @@
+/** What every try to prove something shares: how it may end, what it needs, and the limits it stays within. */
+import type { FactorUses } from '../credentials/factor-uses.ts';
+import type { RelyingParty } from '../credentials/passkeys.ts';
+import type { Passwords } from '../credentials/passwords.ts';
+import type { FootbridgeError } from '../errors.ts';
+import type { Directory } from '../legacy/directory.ts';
+import type { Db } from '../store/db.ts';
+import type { Part } from '../store/statement.ts';
+import type { StoredPassword, User } from '../user.ts';
+import type { Factors } from './login-factors.ts';
+import type { Bucket, Standing, Throttle } from './throttle.ts';
+
+export type Proof =
+  | {
+      readonly kind: 'proved';
+      readonly user: User;
+      readonly amr: readonly string[];
+      readonly writes: readonly Part[];
+    }
+  | {
+      readonly kind: 'factor_needed';
+      readonly user: User;
+      readonly factors: Factors;
+      readonly writes: readonly Part[];
+    }
+  | { readonly kind: 'moved'; readonly user: User; readonly target: string }
+  | { readonly kind: 'wrong' | 'locked' }
+  | { readonly kind: 'throttled'; readonly waitSeconds: number };
+
+export interface LoginDeps {
+  readonly db: Db;
+  readonly directory: Directory;
+  readonly passwords: Passwords;
+  readonly throttle: Throttle;
+  readonly uses: FactorUses;
+  readonly relyingParty: RelyingParty;
+  /** A part named `ledger_state` with columns target, state and captured: where this user stands at this client's target. */
+  readonly ledgerStatePart: (sub: string, clientId: string) => Part | undefined;
+  readonly failureFloorMs: number;
+  /** What a proved password leaves behind for the target: parts of the statement that stores the login. */
+  readonly carry?: (proved: CarriedLogin) => Promise<readonly Part[]>;
+  /** A record that lets nobody in: ambiguous, or not to be mapped. The person is told nothing; the operator should be. */
+  readonly onUnusableRecord?: (error: FootbridgeError) => void;
+  /** Writes what somebody should look into to the audit log. */
+  readonly suspect: (sub: string, action: string) => Promise<void>;
+}
+
+export interface CarriedLogin {
+  readonly sub: string;
+  readonly clientId: string;
+  readonly password: string;
+  readonly stored: readonly StoredPassword[];
+  /** The one that opened; undefined where the store itself was asked. */
+  readonly opened: StoredPassword | undefined;
+  /** As `ledgerStatePart` told it. */
+  readonly captured: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const MOVED = new Set(['cut-over', 'retired']);
+
+export interface Circumstances extends Standing {
+  /** The target this user has moved to for good. */
+  readonly moved: string | undefined;
+  readonly captured: string | undefined;
+}
+
+/** Tries when the limits allow it; behind others of the same bucket it waits for their outcome and looks again. */
+export async function withinLimits(
+  deps: LoginDeps,
+  asked: { buckets: Bucket[]; ledger?: Part | undefined; signal?: AbortSignal | undefined },
+  work: (circumstances: Circumstances) => Promise<Proof>,
+): Promise<Proof> {
+  const { throttle } = deps;
+  for (;;) {
+    const [circumstances, look] = await throttle.look(asked.buckets, () => readCircumstances(deps, asked));
+    if (circumstances.waitSeconds > 0) return { kind: 'throttled', waitSeconds: circumstances.waitSeconds };
+    if (throttle.enter(asked.buckets, circumstances, look)) {
+      return work(circumstances).finally(() => throttle.leave(asked.buckets));
+    }
+    if (look.isOld) continue;
+    if (!(await throttle.afterAnother(asked.buckets, asked.signal)))
+      return { kind: 'throttled', waitSeconds: 1 };
+  }
+}
+
+/** Failures so far and where the user stands in the ledger, in one statement. */
+async function readCircumstances(
+  deps: LoginDeps,
+  { buckets, ledger }: { buckets: Bucket[]; ledger?: Part | undefined },
+): Promise<Circumstances> {
+  const parts = [deps.throttle.statePart(buckets), ...(ledger ? [ledger] : [])];
+  const [row] = await deps.db.runParts<{
+    attempts: { bucket: string; failures: number; wait: number | null }[] | null;
+    ledger: { target: string; state: string; captured: string | null } | null;
+  }>(
+    parts,
+    `select (select json_agg(a) from attempts a) as attempts, ${ledger ? '(select row_to_json(l) from ledger_state l limit 1)' : 'null::json'} as ledger`,
+  );
+  const standing = deps.throttle.judge(buckets, row?.attempts ?? []);
+  const captured = row?.ledger?.captured ?? undefined;
+  return {
+    ...standing,
+    captured,
+    moved: row?.ledger && MOVED.has(row.ledger.state) ? row.ledger.target : undefined,
+  };
+}
