@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Report } from '../src/admin/survey/report.ts';
 import { logInAtFacade, openWorld, type World } from './flows/world.ts';
 import { Browser } from './support/browser.ts';
 import { execute } from './support/database.ts';
@@ -157,13 +158,18 @@ describe('at the desk of a running bridge', () => {
     await until(async () => (await kid()) !== before);
   });
 
-  test('legacy survey counts who there is, and names no password', async () => {
-    const { code, out } = await desk('legacy', 'survey', '--json');
-    const counted = JSON.parse(out) as { users: number; formats: Record<string, number>; withTotp: number };
-    expect(counted.users).toBeGreaterThanOrEqual(40);
-    expect(Object.keys(counted.formats).length).toBeGreaterThanOrEqual(8);
-    expect(counted.withTotp).toBeGreaterThanOrEqual(3);
-    expect([0, 1]).toContain(code);
+  test('legacy survey says what a move would meet, as text, JSON and a page', async () => {
+    const page = join(folder, 'survey.html');
+    const { code, out } = await desk('legacy', 'survey', '--json', '--html', page);
+    const report = JSON.parse(out) as Report;
+    expect(report.users).toBeGreaterThanOrEqual(40);
+    expect(report.formats.length).toBeGreaterThanOrEqual(8);
+    expect(report.coverage.totp).toBeGreaterThanOrEqual(3);
+    expect(report.targets.demo?.carried.users).toBeGreaterThan(0);
+    expect(report.targets.demo?.captured.users).toBeGreaterThan(0);
+    expect(code).toBe(report.findings.some(({ severity }) => severity === 'stops') ? 1 : 0);
+    expect(readFileSync(page, 'utf8')).toContain('<!doctype html>');
+    expect((await desk('legacy', 'survey')).out).toContain('What becomes of the passwords');
   });
 
   test('user flag says what would happen, does it when told to, and refuses what the states do not allow', async () => {

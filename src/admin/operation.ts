@@ -3,11 +3,13 @@
  * with `changes: true` is a dry run unless told to execute.
  */
 import type { z } from 'zod';
+import type { Passwords } from '../credentials/passwords.ts';
 import type { Directory } from '../legacy/directory.ts';
 import type { AuditLog } from '../store/audit-log.ts';
 import type { Db } from '../store/db.ts';
 import type { Keyring } from '../store/encryption.ts';
 import type { SchemaStatus } from '../store/schema.ts';
+import type { Targets } from '../targets/target.ts';
 
 /** What operations work with. */
 export interface Desk {
@@ -15,11 +17,31 @@ export interface Desk {
   readonly keyring: Keyring;
   readonly audit: AuditLog;
   readonly directory: Directory;
+  readonly passwords: Pick<Passwords, 'examine'>;
+  readonly targets: Targets;
+  /** How the directory is set up, as plain data. */
+  readonly legacySettings: unknown;
   readonly schema: () => Promise<SchemaStatus>;
   readonly keyCacheSeconds: number;
   readonly keepKeysSeconds: number;
   /** Who is at the desk, for the audit log. */
   readonly actor: string;
+}
+
+/** How far something long has come. */
+export interface Progress {
+  readonly users: number;
+  /** Where it is known. */
+  readonly total: number | undefined;
+  /** Done by an earlier run that was cut off. */
+  readonly continuedFrom: number;
+  readonly perSecond: number;
+}
+
+export interface RunOptions {
+  /** Operations that change nothing do not look at it. */
+  readonly execute: boolean;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
 export interface Operation<Input extends z.ZodObject = z.ZodObject, Output = unknown> {
@@ -30,9 +52,11 @@ export interface Operation<Input extends z.ZodObject = z.ZodObject, Output = unk
   /** Names of input fields given by position on the command line. */
   readonly positional?: readonly (keyof z.output<Input> & string)[];
   readonly changes: boolean;
-  run(desk: Desk, input: z.output<Input>, options: { execute: boolean }): Promise<Output>;
+  run(desk: Desk, input: z.output<Input>, options: RunOptions): Promise<Output>;
   /** For people; the machine-readable answer is the output itself. */
   print(output: Output): string;
+  /** The output as one HTML file (`--html FILE`). */
+  page?(output: Output): string;
   /** True when something wrong was found: the command exits with 1. */
   foundWrong?(output: Output): boolean;
 }

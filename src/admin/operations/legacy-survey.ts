@@ -1,38 +1,42 @@
 import { z } from 'zod';
-import { FootbridgeError } from '../../errors.ts';
-import { survey } from '../../legacy/survey.ts';
+import { HASH_READERS } from '../../targets/index.ts';
 import { defineOperation } from '../operation.ts';
+import { reportPage } from '../survey/report-page.ts';
+import { reportText } from '../survey/report-text.ts';
+import { fingerprint, runSurvey } from '../survey/survey.ts';
 
 export const legacySurvey = defineOperation({
   name: 'legacy survey',
   summary:
-    'Counts the legacy store’s users: states, password formats, second factors, and who cannot be mapped and why.',
-  input: z.strictObject({}),
+    'Reads the legacy store from end to end and says what a move would meet: formats, what becomes of the passwords at each target, missing addresses and names, shared logins. Read-only; goes on where it was cut off.',
+  input: z.strictObject({
+    rate: z.coerce.number().int().min(1).max(1_000_000).optional().describe('Users per second at most.'),
+    restart: z.boolean().optional().describe('Begins afresh instead of going on with one that was cut off.'),
+  }),
   changes: false,
-  run({ directory }) {
-    if (!directory.entries) {
-      throw new FootbridgeError('config_invalid', {
-        detail: 'this store cannot be read from end to end: give it `queries.page`',
-      });
-    }
-    return survey(directory.entries());
+  run({ db, keyring, directory, passwords, targets, legacySettings }, { rate, restart }, { onProgress }) {
+    const readers = readersOf(targets.all);
+    // Secrets print as such: a changed password of the store is no other store.
+    const settingsFingerprint = fingerprint([legacySettings, readers]);
+    return runSurvey(
+      { db, keyring, directory, passwords, readers, settingsFingerprint },
+      { rate, restart, onProgress },
+    );
   },
-  print({ users, states, formats, withoutPassword, withTotp, withEmail, withVerifiedEmail, unmappable }) {
-    const line = (label: string, count: number) => `  ${label.padEnd(40)} ${String(count).padStart(9)}`;
-    const block = (title: string, counts: Readonly<Record<string, number>>) =>
-      Object.keys(counts).length
-        ? [title, ...Object.entries(counts).map(([label, count]) => line(label, count))]
-        : [];
-    return [
-      line('users', users),
-      ...block('State', states),
-      ...block('Password format', formats),
-      line('without a password', withoutPassword),
-      line('with a second factor', withTotp),
-      line('with an email address', withEmail),
-      line('… that is verified', withVerifiedEmail),
-      ...block('Cannot be mapped', unmappable),
-    ].join('\n');
-  },
-  foundWrong: ({ unmappable }) => Object.keys(unmappable).length > 0,
+  print: reportText,
+  page: reportPage,
+  foundWrong: ({ unmappable, findings }) =>
+    unmappable.length > 0 || findings.some(({ severity }) => severity === 'stops'),
 });
+
+/** The configured targets by name, and what else there is to move to. */
+function readersOf(
+  configured: readonly { name: string; accepts: (typeof HASH_READERS)['generic']['accepts'] }[],
+) {
+  const known = new Set(configured.map(({ name }) => name));
+  const kinds = Object.values(HASH_READERS).filter(({ kind }) => !known.has(kind));
+  return [
+    ...configured.map(({ name, accepts }) => ({ name, accepts })),
+    ...kinds.map(({ kind, accepts }) => ({ name: kind as string, accepts })),
+  ];
+}
