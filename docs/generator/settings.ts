@@ -31,16 +31,28 @@ function schemaOf(schema: z.ZodType): Schema {
   return inlined(root, definitions as Record<string, unknown>) as Schema;
 }
 
-/** With what `$ref` names in its place, however the reference is wrapped to carry a sentence of its own. */
-function inlined(value: unknown, definitions: Readonly<Record<string, unknown>>): unknown {
-  if (Array.isArray(value)) return value.map((inner) => inlined(inner, definitions));
+/**
+ * With what `$ref` names in its place, however the reference is wrapped to carry a sentence of its own. What is within
+ * itself (any JSON) is anything at the second time.
+ */
+function inlined(
+  value: unknown,
+  definitions: Readonly<Record<string, unknown>>,
+  within: readonly unknown[] = [],
+): unknown {
+  if (Array.isArray(value)) return value.map((inner) => inlined(inner, definitions, within));
   if (!isSchema(value)) return value;
   const { $ref, allOf, ...own } = value as Record<string, unknown>;
   // The schema's own name; a setting called `id` is an object.
   if (typeof own.id === 'string') delete own.id;
-  const referred = typeof $ref === 'string' ? definitions[$ref.replace('#/definitions/', '')] : undefined;
-  const bases = [referred, ...(Array.isArray(allOf) ? allOf : [])].map((base) => inlined(base, definitions));
-  const rest = Object.entries(own).map(([name, inner]) => [name, inlined(inner, definitions)]);
+  const known = $ref !== undefined && within.includes($ref);
+  const referred =
+    typeof $ref === 'string' && !known ? definitions[$ref.replace('#/definitions/', '')] : undefined;
+  const inside = [...within, $ref];
+  const bases = [referred, ...(Array.isArray(allOf) ? allOf : [])].map((base) =>
+    inlined(base, definitions, inside),
+  );
+  const rest = Object.entries(own).map(([name, inner]) => [name, inlined(inner, definitions, within)]);
   return Object.assign({}, ...bases, Object.fromEntries(rest));
 }
 
