@@ -14,8 +14,7 @@ import { openPasswords } from './credentials/passwords.ts';
 import { unprovedWrites } from './credentials/self-test.ts';
 import type { Directory } from './legacy/directory.ts';
 import { openStores } from './legacy/stores.ts';
-import type { Listener } from './listener.ts';
-import { listen } from './listener.ts';
+import { listen, stopListening } from './listener.ts';
 import type { CarryingDeps } from './migration/carrying.ts';
 import { carryFor } from './migration/carrying.ts';
 import { proveParts, statePart } from './migration/ledger.ts';
@@ -47,11 +46,6 @@ import { watchDatabase } from './store/watch.ts';
 import { openTargets } from './targets/index.ts';
 import type { Targets } from './targets/target.ts';
 import { followKeys, sweepRegularly } from './upkeep.ts';
-
-/** How long requests under way may take to finish when the process is told to stop. */
-const STOP_DEADLINE_MS = 15_000;
-/** Load balancers need a moment to notice that a node is not ready any more. */
-const NOT_READY_MS = 1_000;
 
 /** What everything else stands on. */
 interface Ground {
@@ -164,7 +158,10 @@ export async function openApp(settings: Settings): Promise<App> {
     const privateListener = await listen(inside.callback(), settings.listen.private);
     closers.push(() => privateListener.close(0));
     const publicListener = await listen(front.handle, settings.listen.public);
-    const stop = () => stopListening(publicListener, state);
+    const stop = () => {
+      state.stopping = true;
+      return stopListening(publicListener);
+    };
     return {
       publicPort: publicListener.port,
       privatePort: privateListener.port,
@@ -174,12 +171,6 @@ export async function openApp(settings: Settings): Promise<App> {
     await closeAll(closers);
     throw error;
   }
-}
-
-async function stopListening(listener: Listener, state: { stopping: boolean }): Promise<void> {
-  state.stopping = true;
-  await new Promise((resolve) => setTimeout(resolve, NOT_READY_MS));
-  await listener.close(STOP_DEADLINE_MS);
 }
 
 async function closeAll(closers: readonly (() => Promise<void> | void)[]): Promise<void> {
@@ -281,7 +272,10 @@ async function openPublic(parts: PublicParts): Promise<Front> {
         onError,
         issuer: provider.issuer,
         pseudonym: audit.pseudonym,
-        onRetrieval: ({ outcome }) => metrics.secretsReleased.inc({ result: outcome }),
+        onRetrieval: ({ target, outcome, password }) => {
+          metrics.secretsReleased.inc({ result: outcome });
+          if (password) metrics.passwordsReleased.inc({ target, password });
+        },
       }),
       sessionsRoutes({
         apps: settings.legacySessions,

@@ -16,7 +16,7 @@ import { blockedPart } from './blocked-rewrites.ts';
 import type { Caller } from './caller.ts';
 import { capturedPart, openCaptured } from './captured-passwords.ts';
 import { currentFactors } from './factor-answer.ts';
-import type { LedgerRow } from './ledger.ts';
+import type { LedgerRow, PasswordOutcome } from './ledger.ts';
 import { find, findPart, moveParts } from './ledger.ts';
 import type { SecretsRequest } from './schemas.ts';
 import type { AnswerDeps, PreparedAnswer } from './secret-answer.ts';
@@ -36,6 +36,8 @@ export interface RetrievalDeps extends AnswerDeps {
   readonly onRetrieval?: (outcome: {
     readonly target: string;
     readonly outcome: 'released' | ErrorCode;
+    /** What became of the password, when released. */
+    readonly password?: PasswordOutcome;
   }) => void;
 }
 
@@ -57,8 +59,8 @@ export interface RetrievedSecrets {
 export async function retrieveSecrets(deps: RetrievalDeps, retrieval: Retrieval): Promise<RetrievedSecrets> {
   const target = retrieval.caller.target.name;
   try {
-    const secrets = await retrieve(deps, retrieval);
-    deps.onRetrieval?.({ target, outcome: 'released' });
+    const { password, ...secrets } = await retrieve(deps, retrieval);
+    deps.onRetrieval?.({ target, outcome: 'released', password });
     return secrets;
   } catch (error) {
     deps.onRetrieval?.({ target, outcome: isFootbridgeError(error) ? error.code : 'internal' });
@@ -66,7 +68,10 @@ export async function retrieveSecrets(deps: RetrievalDeps, retrieval: Retrieval)
   }
 }
 
-async function retrieve(deps: RetrievalDeps, retrieval: Retrieval): Promise<RetrievedSecrets> {
+async function retrieve(
+  deps: RetrievalDeps,
+  retrieval: Retrieval,
+): Promise<RetrievedSecrets & { password: PasswordOutcome }> {
   const { caller, sub, formats } = retrieval;
   const { row, ticket, found } = await admit(deps, retrieval);
   const entry = await activeEntry(deps.directory, sub);
@@ -88,7 +93,7 @@ async function retrieve(deps: RetrievalDeps, retrieval: Retrieval): Promise<Retr
     ? { contentType: 'application/jose', body: await encryptAnswer(answer.body, encryption) }
     : { contentType: 'application/json', body: JSON.stringify(answer.body) };
   await release(deps, retrieval, { ticket, answer });
-  return secrets;
+  return { ...secrets, password: answer.password };
 }
 
 interface Admission extends Partial<LedgerRow>, Partial<TicketState> {

@@ -6,6 +6,7 @@ export interface Metrics {
   readonly logins: Counter<'result'>;
   readonly rewrites: Counter<'format' | 'write' | 'result'>;
   readonly captures: Counter<'target' | 'reason'>;
+  readonly passwordsReleased: Counter<'target' | 'password'>;
   readonly requests: Histogram<'route' | 'status'>;
   readonly secretsReleased: Counter<'result'>;
   readonly backchannelLogouts: Counter<'result'>;
@@ -44,6 +45,12 @@ export function openMetrics(hashing: () => { running: number; queued: number }):
       help: 'Passwords hashed anew at a login, because the target cannot have the stored hash, by reason.',
       labelNames: ['target', 'reason'],
       registers: [registry],
+    }),
+    passwordsReleased: new Counter({
+      name: 'footbridge_passwords_released_total',
+      help: 'Releases by what became of the password: carried, rehashed, captured, reset or none.',
+      labelNames: ['target', 'password'],
+      registers,
     }),
     secretsReleased: new Counter({
       name: 'footbridge_secret_requests_total',

@@ -34,6 +34,8 @@ td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
 .key{display:flex;flex-wrap:wrap;gap:.3rem 1.2rem;padding:0;list-style:none}
 .key i{display:inline-block;width:.9rem;height:.9rem;border-radius:.2rem;margin-right:.4rem;vertical-align:-.1rem}
 ${FATES.map((fate) => `.${fate}{background:var(--${fate})}`).join('')}
+.chip{display:inline-block;padding:.05rem .5rem;margin:.1rem 0;border-radius:1rem;font-size:.85rem;color:#fff}.chip.none,.chip.captured,.chip.conditional,.chip.rehashed{color:#000}
+.hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .examples{font-size:.85rem;opacity:.75;overflow-wrap:anywhere}.stops{color:var(--reset)}.big{font-size:2.2rem;font-weight:600}
 `;
 
@@ -88,6 +90,14 @@ function passwords({ targets, translatable }: Report): string {
   return section('What becomes of the passwords', `<ul class="key">${key}</ul>${table(head, rows)}`);
 }
 
+/** A target in the colour of what becomes of most of this format's hashes there; the reasons are its title. */
+function chip(target: string, fates: Readonly<Record<string, number>>): string {
+  const byUsers = Object.entries(fates).sort(([, a], [, b]) => b - a);
+  const why = byUsers.map(([fate, users]) => `${fate} (${count(users)})`).join(', ');
+  const [fate = 'none'] = byUsers[0]?.[0].split(':') ?? [];
+  return `<span class="chip ${escaped(fate)}" title="${escaped(why)}">${escaped(target)}<span class="hidden">: ${escaped(why)}</span></span>`;
+}
+
 function formats({ formats: all }: Report): string {
   const rows = all.map(({ format, users, costs, targets, examples }) =>
     row([
@@ -100,8 +110,8 @@ function formats({ formats: all }: Report): string {
       },
       {
         html: Object.entries(targets)
-          .map(([target, fates]) => `${escaped(target)}: ${Object.keys(fates).map(escaped).join(', ')}`)
-          .join('<br>'),
+          .map(([target, fates]) => chip(target, fates))
+          .join(' '),
       },
       examples.join(' '),
     ]),
