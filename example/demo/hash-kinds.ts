@@ -171,13 +171,13 @@ const KINDS = {
       ssha,
     ),
   },
-  yescrypt: {
-    format: 'crypt-yescrypt',
+  'gost-yescrypt': {
+    format: 'crypt-gost-yescrypt',
     column: 'shadow',
-    label: 'yescrypt ($y$), from a mail server',
+    label: 'gost-yescrypt ($gy$), from a mail server',
     translatable: false,
     // Copied into the shop one day; neither the shop nor anybody else here computes it.
-    make: () => ({ pw: '$y$j9T$Q0tBZlRnV2xYeUxr$H7xGtkXsvc/VHk6a7w6bBV9xajvk1snNOcfEERW5X/.' }),
+    make: () => ({ pw: '$gy$j9T$Q0tBZlRnV2xYeUxr$H7xGtkXsvc/VHk6a7w6bBV9xajvk1snNOcfEERW5X/.' }),
     matches: () => false,
   },
 } as const satisfies Record<string, HashKind>;

@@ -85,7 +85,7 @@ const ROWS: readonly Row[] = [
     {
       password: 'baobab-at-dawn',
       language: 'fr',
-      remark: 'The hash cannot be rewritten: she chooses a new password once.',
+      remark: 'The hash cannot be rewritten: her password is hashed anew at her first login here.',
     },
   ],
   [
@@ -96,14 +96,15 @@ const ROWS: readonly Row[] = [
     {
       password: 'ohrid1979',
       otpSeed: 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ',
-      remark: 'The hash cannot be rewritten either; his second factor moves all the same.',
+      remark:
+        'The hash cannot be rewritten either; his password is hashed anew, and his second factor moves along.',
     },
   ],
   [
     'hana',
     'Hana',
     'Nováčková',
-    'yescrypt',
+    'gost-yescrypt',
     {
       password: 'nobody-can-check-this',
       language: 'cs',

@@ -85,7 +85,7 @@ function steps(places: Places) {
 <li><b>Switch the old store off,</b> in the shop’s <a href="${places.shop}/backoffice">back office</a>. It is really off: nothing can connect to it.</li>
 <li><b>Sign out of the new app, and in again,</b> this time with Anna’s login and password at the new identity system itself. It works. Then try <code>juergen</code>, who has not moved yet: he has to wait until you switch it on again.</li>
 <li><b>Try somebody with a second factor:</b> <code>ines</code> or <code>kwame</code>. Your <a href="/authenticator">pocket authenticator</a> has their codes, and it is the same one before and after.</li>
-<li><b>Try the difficult ones:</b> <code>fatou</code>, whose hash cannot be rewritten; <code>MIA.BERG@example.com</code>, who could be either of two people; <code>nadia</code>, who is not welcome any more; <code>till7</code>, who has no name.</li>
+<li><b>Try the difficult ones:</b> <code>fatou</code>, whose hash cannot be rewritten, so that her password is hashed anew as she types it; <code>MIA.BERG@example.com</code>, who could be either of two people; <code>nadia</code>, who is not welcome any more; <code>till7</code>, who has no name.</li>
 </ol>`;
 }
 
@@ -96,7 +96,7 @@ function personRow(person: Person): Fragment[] {
     [person.givenName, person.familyName].filter(Boolean).join(' ') || '–',
     html`<code>${person.password}</code>`,
     kind?.label,
-    kind?.translatable ? html`<span class="tag good">yes</span>` : html`<span class="tag">no</span>`,
+    kind?.translatable ? html`<span class="tag good">yes</span>` : html`<span class="tag">hashed anew</span>`,
     html`${person.remark}${person.otpSeed && !person.remark && 'Has a second factor.'}${!person.active && !person.remark && 'Account disabled: refused.'}${!person.emailConfirmed && !person.remark && 'Email never confirmed.'}`,
   ];
 }

@@ -1,5 +1,6 @@
 /** The pattern of docs/patterns/brokering.md over real HTTP: log in at the bridge, pull the secrets, flag, and leave. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { verify } from '../../example/demo/passwap.ts';
 import { Browser } from '../support/browser.ts';
 import { execute } from '../support/database.ts';
 import type { World } from './world.ts';
@@ -108,16 +109,26 @@ describe('a ticket', () => {
   });
 });
 
-describe('what cannot be carried over', () => {
-  test('is told with its reason, and the rest is released', async () => {
+describe('a password that the target cannot read as it is stored', () => {
+  test('is hashed anew behind the login, and opens at the target', async () => {
     const claims = await arrive('fatou');
-    const body = (await pull(String(claims.sub), claims[TICKET])).json<{
-      password: object;
+    const sub = String(claims.sub);
+    const { password, profile } = (await pull(sub, claims[TICKET])).json<{
+      password: { encoded: string };
       profile: object;
     }>();
-    expect(body.password).toMatchObject({ reason: expect.any(String), sentence: expect.any(String) });
-    expect(body.password).not.toHaveProperty('encoded');
-    expect(body.profile).toMatchObject({ given_name: 'Fatou' });
+    expect(profile).toMatchObject({ given_name: 'Fatou' });
+    expect(await verify(password.encoded, person('fatou').password)).toBe(true);
+    expect(await verify(password.encoded, 'another')).toBe(false);
+    const [row] = await execute(
+      world.databaseUrl('footbridge'),
+      'select password, (select count(*)::int from captured_passwords where sub = $1) as captured from ledger where sub = $1',
+      [sub],
+    );
+    expect(row).toEqual({ password: 'captured', captured: 1 });
+    await flag(sub, { state: 'migrated', targetUserId: 't-fatou', imported: ['password'] });
+    const left = 'select 1 from captured_passwords where sub = $1';
+    expect(await execute(world.databaseUrl('footbridge'), left, [sub])).toEqual([]);
   });
 });
 

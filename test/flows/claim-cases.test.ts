@@ -195,7 +195,7 @@ const MAPPING = {
   nickname: 'nick',
   locale: 'lang',
   updatedAt: 'changed',
-  password: [{ format: 'plain', columns: { password: 'pw' } }],
+  password: [{ format: 'generic-plaintext', columns: { password: 'pw' } }],
 };
 
 /** The stage, with one more thing to do when it is over. */

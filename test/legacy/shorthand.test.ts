@@ -77,7 +77,15 @@ describe('the short way to write a store', () => {
 });
 
 /** These stand beside another one. */
-const BESIDE: Readonly<Record<string, string>> = { 'django-otp': 'django', 'laravel-fortify': 'laravel' };
+const BESIDE: Readonly<Record<string, string>> = {
+  'aspnet-identity-passkeys': 'aspnet-identity',
+  'devise-confirmable': 'rails-devise',
+  'devise-lockable': 'rails-devise',
+  'devise-trackable': 'rails-devise',
+  'django-otp': 'django',
+  'django-otp-webauthn': 'django',
+  'laravel-fortify': 'laravel',
+};
 
 describe('every preset', () => {
   test.each(PRESETS)('%s is a whole store once it is told where', (preset) => {

@@ -33,7 +33,7 @@ describe('the parts', () => {
     browser.follow(`${at.shop}/login`, 'nowhere', { form: { login, password } });
 
   test.each(
-    PEOPLE.filter(({ kind, active, lockedUntil }) => kind !== 'yescrypt' && active && !lockedUntil)
+    PEOPLE.filter(({ kind, active, lockedUntil }) => kind !== 'gost-yescrypt' && active && !lockedUntil)
       .filter(
         ({ kind, login }, at, all) =>
           at === all.findIndex((other) => other.kind === kind) || login === 'till7',
