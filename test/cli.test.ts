@@ -114,7 +114,7 @@ describe('an unknown command', () => {
   });
 });
 
-describe('at the desk of a running bridge', () => {
+describe('at the desk of a running bridge', { timeout: 120_000 }, () => {
   let world: World;
   beforeAll(async () => {
     world = await openWorld();
