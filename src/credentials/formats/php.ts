@@ -234,11 +234,13 @@ export const phpFormats = [
     recipeFormat({ name: 'phpbb-md5', pattern: MD5_HEX, recipe: `hex(md5(${PHPBB_FORM}))` }),
   ]),
   ...magento,
-  anyOf('magento', magento),
+  // Before version 1, whose salt may be anything: `md5:salt:0` is version 2's way to write it.
+  anyOf('magento', [magento2, ...magento]),
   ...mediawiki,
   anyOf('mediawiki', mediawiki),
   ...symfony,
-  anyOf('symfony', [symfony[0]!, bareArgon2, ...symfony.slice(1)]),
+  // 64 bytes beside a salt are the digest of old; PBKDF2 has 40 unless it was told otherwise.
+  anyOf('symfony', [symfony[0]!, bareArgon2, ...symfony.slice(1).reverse()]),
   format({ name: 'drupal7', pattern: DRUPAL7, mark: true, read: ([text]) => parseDrupal7(text) }),
   format({
     name: 'joomla-1.5',
