@@ -61,6 +61,7 @@ function survey({ killAfterUsers, more = [] }: { killAfterUsers?: number; more?:
   const startedMs = performance.now();
   const child = spawn(process.execPath, [ENTRY, 'legacy', 'survey', '--config', config, '--json', ...more]);
   let out = '';
+  let err = '';
   let told = { users: 0, continuedFrom: 0 };
   const rss: number[] = [];
   const sampling = setInterval(() => {
@@ -71,6 +72,7 @@ function survey({ killAfterUsers, more = [] }: { killAfterUsers?: number; more?:
     out += chunk;
   });
   child.stderr.on('data', (chunk) => {
+    err = `${err}${chunk}`.slice(-2_000);
     for (const line of String(chunk)
       .split('\n')
       .filter((text) => text.startsWith('{'))) {
@@ -79,8 +81,9 @@ function survey({ killAfterUsers, more = [] }: { killAfterUsers?: number; more?:
     }
   });
   return new Promise((done) => {
-    child.on('close', () => {
+    child.on('close', (code) => {
       clearInterval(sampling);
+      if (code === 2) console.error(err);
       done({ out, seconds: (performance.now() - startedMs) / 1_000, ...told, rss });
     });
   });

@@ -12,10 +12,8 @@ create table surveys (
 
 -- What people of the survey under way log in with, as MACs: to find who has the same. Emptied when it is done.
 create table survey_logins (
-  name text not null,
   kind text not null,
   folded bytea not null,                     -- however it is cased or composed
   exact bytea not null,
   sub text not null
 );
-create index survey_logins_name on survey_logins (name);

@@ -75,7 +75,7 @@ export async function runSurvey(deps: SurveyDeps, options: SurveyOptions = {}): 
     if (pending >= STEP_USERS) await keep();
   }
   await keep();
-  const report = reportOf(tally, await sharedLogins(db, NAME), {
+  const report = reportOf(tally, await sharedLogins(db), {
     targets: deps.readers.map(({ name }) => name),
     startedAt: checkpoint.startedAt,
     finishedAt: new Date(),
