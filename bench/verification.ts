@@ -1,6 +1,6 @@
 /**
  * What a verification costs beside the bare primitive, side by side, and whether the rest of the server answers while
- * every slot is hashing. Prints ratios; of each pair the medians.
+ * every slot is hashing. Prints ratios; of each pair the first quartiles.
  */
 import { pbkdf2, scrypt } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ import { openPasswords } from '../src/credentials/passwords.ts';
 import type { StoredPassword } from '../src/user.ts';
 import { Browser, field } from '../test/support/browser.ts';
 
-const ROUNDS = 25;
+const ROUNDS = 60;
 const PASSWORD = 'correct horse battery staple';
 const salt = Buffer.from('0123456789abcdef');
 const ab64 = (bytes: Buffer) => bytes.toString('base64').replace(/=+$/, '').replaceAll('+', '.');
@@ -67,6 +67,8 @@ async function pairs(): Promise<Pair[]> {
 }
 
 const passwords = openPasswords(passwordSettings.parse({ queueLength: 10_000, queueWaitSeconds: 60 }));
+/** Of what others on the machine slow down, the faster half says more. */
+const quartile = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 4)]!;
 const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 async function timed(work: () => Promise<unknown>): Promise<number> {
   const startedMs = performance.now();
@@ -82,7 +84,7 @@ for (const { name, stored, bare } of all) {
     ours.push(await timed(() => passwords.verify(stored, PASSWORD)));
     primitive.push(await timed(bare));
   }
-  const [a, b] = [median(ours), median(primitive)];
+  const [a, b] = [quartile(ours), quartile(primitive)];
   console.log(
     `${name.padEnd(24)} ${a.toFixed(2).padStart(8)} ms, bare ${b.toFixed(2).padStart(8)} ms: ${(a / b).toFixed(3)}`,
   );
@@ -95,7 +97,10 @@ const data = mkdtempSync(join(tmpdir(), 'footbridge-bench-'));
 const demo = await openDemo({ data, port: 19_000, log: () => undefined });
 const settings = parse(readFileSync(demo.configFile, 'utf8'));
 const issuer = 'http://127.0.0.1:19002';
-Object.assign(settings.provider, { issuer, login: { accountFailures: 100_000, networkFailures: 100_000 } });
+Object.assign(settings.provider, {
+  issuer,
+  login: { accountFailures: 100, networkFailures: 100_000, failureFloorMs: 0 },
+});
 settings.listen = { public: { port: 19_002 }, private: { port: 19_003 } };
 const file = join(data, 'bench.yaml');
 writeFileSync(file, stringify(settings), { mode: 0o600 });
@@ -108,9 +113,10 @@ const storm = Array.from({ length: 16 }, async () => {
   const browser = new Browser();
   const page = await browser.follow(start, callback);
   const form_token = field(page.body, 'form_token') ?? '';
+  // Nobody by these names: each costs a hash, and none is slowed for having failed before.
   while (isOpen) {
-    await browser.visit(page.url, { form: { username: 'anna', password: 'wrong', form_token } });
     logins += 1;
+    await browser.visit(page.url, { form: { username: `nobody${logins}`, password: 'wrong', form_token } });
   }
 });
 const waits: number[] = [];

@@ -1,12 +1,24 @@
 /** What the documentation says is there is there. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { referencePages, stalePages } from '../docs/generate.ts';
 import { commandNames } from '../docs/generator/commands.ts';
+import { STORE_FINDINGS, USER_FINDINGS } from '../src/admin/survey/findings.ts';
 import { loadConfig } from '../src/config.ts';
+import type { AcceptedFormat } from '../src/credentials/accepted-format.ts';
 import { openPasswords } from '../src/credentials/passwords.ts';
+import { hashCommand } from '../src/hash-command.ts';
+import { CONNECTORS } from '../src/legacy/connectors/index.ts';
+import { legacyStores } from '../src/legacy/legacy-settings.ts';
+import { mapping } from '../src/legacy/mapping-settings.ts';
+import { PRESETS } from '../src/legacy/presets/index.ts';
+import { writeOut } from '../src/legacy/shorthand.ts';
+import { openMetrics } from '../src/observability/metrics.ts';
+import { HASH_READERS } from '../src/targets/index.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const SKIPPED = /^(node_modules|dist|coverage|test-output|\.git|\.footbridge)(\/|$)/;
@@ -130,6 +142,96 @@ describe('the traps of docs/provider.md', () => {
     expect(titles.length).toBeGreaterThan(20);
     expect(titles.filter((title) => !tests.includes(title))).toEqual([]);
   });
+});
+
+describe('docs/hashes.md', () => {
+  const [, session = ''] = /```console\n(\$ cat [\s\S]*?)```/.exec(textOf('docs/hashes.md')) ?? [];
+  const steps = session.split(/^\$ /m).slice(1);
+  const [lines, ...calls] = steps.map((step) => step.slice(step.indexOf('\n') + 1));
+
+  test.each(steps.slice(1).map((step, i) => ({ kind: step.split(' ')[2] as 'verify', answer: calls[i]! })))(
+    'shows what hash $kind really answers',
+    async ({ kind, answer }) => {
+      const folder = mkdtempSync(join(tmpdir(), 'footbridge-docs-'));
+      const file = join(folder, 'hashes.jsonl');
+      writeFileSync(file, lines!);
+      const said: string[] = [];
+      await hashCommand(kind, file, { out: (line) => said.push(line), say: (text) => said.push(text) });
+      rmSync(folder, { recursive: true });
+      expect(`${said.join('\n')}\n`).toBe(answer);
+    },
+  );
+
+  test('shows identify, verify and translate', () => {
+    expect(calls).toHaveLength(3);
+  });
+});
+
+test('docs/operating.md says what to do with every metric', () => {
+  const { registry } = openMetrics(() => ({ running: 0, queued: 0 }));
+  const own = registry.getMetricsAsArray().map(({ name }) => name);
+  const page = textOf('docs/operating.md');
+  const fromTheLibrary = /^footbridge_(process|nodejs)_/;
+  expect(own.filter((name) => !fromTheLibrary.test(name) && !page.includes(name))).toEqual([]);
+});
+
+describe('docs/stores', () => {
+  const page = textOf('docs/stores/README.md');
+
+  test('leads to every connector and to every page', () => {
+    expect(Object.keys(CONNECTORS).filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
+    const pages = readdirSync(join(ROOT, 'docs/stores')).filter((name) => name !== 'README.md');
+    expect(pages.filter((name) => !page.includes(`](${name}`))).toEqual([]);
+  });
+
+  test('names every preset', () => {
+    const presets = textOf('docs/stores/presets.md');
+    expect(PRESETS.filter((name) => !presets.includes(`\`${name}\``))).toEqual([]);
+  });
+
+  const settings = PAGES.filter((name) => name.startsWith('docs/stores/')).flatMap((name) =>
+    [...textOf(name).matchAll(/^```yaml\n(legacy:\n[\s\S]*?)^```/gm)].map(([, text], i) => ({
+      name,
+      number: i + 1,
+      text: text!,
+    })),
+  );
+
+  test.each(settings)('has settings that are accepted: $name, $number', ({ text }) => {
+    const { legacy } = parse(text.replaceAll(/\$\{\w+\}/g, 'mongodb://db.example/x')) as { legacy: object };
+    const { error } = legacyStores.safeParse(writeOut(legacy));
+    // A driver that is not installed is no mistake of the page.
+    const problems = JSON.stringify(error?.issues ?? []);
+    if (!problems.includes('its driver is not installed')) expect(problems).toBe('[]');
+  });
+});
+
+test('docs/survey.md explains every finding', () => {
+  const page = textOf('docs/survey.md');
+  const codes = [...USER_FINDINGS.map(({ code }) => code), ...Object.keys(STORE_FINDINGS)];
+  expect(codes.filter((code) => !page.includes(`\`${code}\``))).toEqual([]);
+});
+
+test.each([
+  { row: 'bcrypt, cost', member: 'cost' },
+  { row: 'scrypt, log2 N', member: 'log2N' },
+])('docs/targets gives the bounds of $row as the targets have them', ({ row, member }) => {
+  const line = textOf('docs/targets/README.md').match(new RegExp(`^\\| ${row} \\|(.*)\\|$`, 'm'))?.[1] ?? '';
+  const written = line.split('|').map((cell) => /\d+–\d+/.exec(cell)?.[0]);
+  const { zitadel, kratos, keycloak, auth0, cidaas, generic } = HASH_READERS;
+  const read = [zitadel, kratos, keycloak, auth0, cidaas, generic].map(({ accepts }) => {
+    const [bounds] = (accepts as readonly AcceptedFormat[]).flatMap((accepted) =>
+      Object.entries(accepted).flatMap(([name, value]) => (name === member ? [value] : [])),
+    );
+    return bounds?.join('–');
+  });
+  expect(written).toEqual(read);
+});
+
+test('docs/second-factors.md shows mappings that are accepted', () => {
+  const shown = [...textOf('docs/second-factors.md').matchAll(/^```yaml\n([\s\S]*?)^```/gm)];
+  expect(shown.length).toBeGreaterThan(3);
+  for (const [, text] of shown) expect(mapping.safeParse(parse(text!)).error, text).toBeUndefined();
 });
 
 test('docs/performance.md gives the figures that are counted', () => {

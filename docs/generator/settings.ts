@@ -113,7 +113,21 @@ and column. [config.schema.json](config.schema.json) is the same for editors. \`
 const lastOf = (wanted: string): Schema => SHAPES.findLast(({ name }) => name === wanted)?.schema ?? {};
 
 function section(name: string, rows: readonly Row[]): string {
-  return `## ${name}\n\n${rowTable(rows)}`;
+  return `## ${name}\n\n${rowTable(onceOnly(name, rows))}`;
+}
+
+/** A list of the very things that may also stand alone (`legacy.stores[]`): their settings are described once. */
+function onceOnly(name: string, rows: readonly Row[]): Row[] {
+  const paths = new Set(rows.map(({ path }) => path));
+  const twin = (path: string) => `${name}.${path.replace(/^[^[]*\[\]\./, '')}`;
+  const isRepeated = ({ path }: Row) =>
+    path.startsWith(`${name}.`) && path.includes('[].') && paths.has(twin(path)) && twin(path) !== path;
+  const lists = new Set(rows.filter(isRepeated).map(({ path }) => path.replace(/\[\]\..*/, '')));
+  return rows
+    .filter((row) => !isRepeated(row))
+    .map((row) =>
+      lists.has(row.path) ? { ...row, what: `${row.what} Each has the settings of ${name}.` } : row,
+    );
 }
 
 function rowTable(rows: readonly Row[]): string {
