@@ -152,7 +152,8 @@ function addOperation(
   if (operation.changes) made.option('--execute', 'really do it; without it nothing is changed');
   for (const [name, field] of Object.entries(operation.input.shape)) {
     if (operation.positional?.includes(name)) continue;
-    const isFlag = field.safeParse(true).success;
+    // What takes a text takes a value, though it would take `true` for one as well.
+    const isFlag = field.safeParse(true).success && !field.safeParse('1').success;
     made.option(
       `--${kebab(name)}${isFlag ? '' : ' <value>'}`,
       (field as { description?: string }).description ?? '',

@@ -29,11 +29,14 @@ export function blockPart({ target, format, write }: Rewrite): Part {
   };
 }
 
+/** The scalar `blocked` in a query that has the target as $1: a JSON list of `[format, write]`, or null. */
+export const BLOCKED_OF = `(select json_agg(json_build_array(format, write)) from blocked_rewrites b where b.target = $1::text)`;
+
 /** A part named `rewrites_blocked` with one column of that name: a JSON list of `[format, write]`. */
 export function blockedPart(target: string): Part {
   return {
     name: 'rewrites_blocked',
-    text: `select coalesce(json_agg(json_build_array(format, write)), '[]') as "blocked" from blocked_rewrites where target = $1::text`,
+    text: `select coalesce(${BLOCKED_OF}, '[]') as blocked`,
     values: [target],
   };
 }

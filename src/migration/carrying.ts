@@ -3,7 +3,7 @@
  * password (shadow verification); where the target cannot read the stored hash, or this password, a fresh hash is
  * captured. Its parts go into the statement that stores the login.
  */
-import type { Passwords } from '../credentials/passwords.ts';
+import type { Passwords, Shadow } from '../credentials/passwords.ts';
 import { isRefusal } from '../credentials/reasons.ts';
 import type { Keyring } from '../store/encryption.ts';
 import type { Part } from '../store/statement.ts';
@@ -48,6 +48,8 @@ export interface ProvedPassword {
   readonly opened: StoredPassword | undefined;
   /** The fingerprint of what was captured before. */
   readonly captured: string | undefined;
+  /** Ways of rewriting that failed their proof: `[format, write]`. */
+  readonly blocked: readonly (readonly [format: string, write: string])[];
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -58,7 +60,7 @@ export async function carry(deps: CarryingDeps, proved: ProvedPassword): Promise
   const parts: Part[] = [];
   let reason = 'no_hash';
   if (opened) {
-    const shadow = await deps.passwords.prove(opened, password, target.accepts, options);
+    const shadow = await proveTrusted(deps, proved, opened);
     if (shadow.kind === 'proved' || shadow.kind === 'failed') {
       const rewrite = { target: target.name, format: shadow.format, write: shadow.write };
       deps.onProof?.(rewrite, shadow.kind);
@@ -75,4 +77,22 @@ export async function carry(deps: CarryingDeps, proved: ProvedPassword): Promise
   if (isRefusal(hash)) return parts;
   deps.onCapture?.({ target: target.name, reason });
   return [...parts, capturePart(deps.keyring, owner, { hash, madeOf, reason })];
+}
+
+/** What a release would export: not in a way that has failed before, however this password fares in it. */
+async function proveTrusted(
+  { passwords }: CarryingDeps,
+  { target, password, blocked, signal }: ProvedPassword,
+  opened: StoredPassword,
+): Promise<Shadow> {
+  let { accepts } = target;
+  for (;;) {
+    const shadow = await passwords.prove(opened, password, accepts, signal ? { signal } : {});
+    const isBlocked =
+      shadow.kind === 'proved' &&
+      blocked.some(([format, write]) => format === shadow.format && write === shadow.write);
+    if (!isBlocked) return shadow;
+    accepts = accepts.filter(({ write }) => write !== shadow.write);
+    if (accepts.length === 0) return { kind: 'unfit', reason: 'rewrite_blocked' };
+  }
 }

@@ -8,6 +8,7 @@ import { auditPart } from '../store/audit-log.ts';
 import type { Queryable } from '../store/db.ts';
 import { sqlStateOf, statement, UNIQUE_VIOLATION } from '../store/db.ts';
 import type { Part } from '../store/statement.ts';
+import { BLOCKED_OF } from './blocked-rewrites.ts';
 import { CAPTURED_OF, wipePart } from './captured-passwords.ts';
 import type { Event, State } from './states.ts';
 import { EVENTS, nextState, statesBefore, TRANSITIONS } from './states.ts';
@@ -184,11 +185,15 @@ export function proveParts(proof: Proof): Part[] {
   return moveParts({ ...proof, event: 'prove', actor: 'user', detail: { amr: proof.amr } });
 }
 
-/** A part named `ledger_state` with the columns target, state and captured; empty for a user without a row. */
+/**
+ * A part named `ledger_state`: one row with target, state (null for a user without a row), captured and blocked, which
+ * `carry` wants to know.
+ */
 export function statePart(target: string, sub: string): Part {
   return {
     name: 'ledger_state',
-    text: `select target, state, ${CAPTURED_OF} as captured from ledger where target = $1::text and sub = $2::text`,
+    text: `select $1::text as target, (select state from ledger where target = $1::text and sub = $2::text) as state,
+      ${CAPTURED_OF} as captured, ${BLOCKED_OF} as blocked`,
     values: [target, sub],
   };
 }

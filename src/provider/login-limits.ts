@@ -34,7 +34,7 @@ export interface LoginDeps {
   readonly throttle: Throttle;
   readonly uses: FactorUses;
   readonly relyingParty: RelyingParty;
-  /** A part named `ledger_state` with columns target, state and captured: where this user stands at this client's target. */
+  /** A part named `ledger_state` with columns target, state, captured and blocked: where this user stands at this client's target. */
   readonly ledgerStatePart: (sub: string, clientId: string) => Part | undefined;
   readonly failureFloorMs: number;
   /** What a proved password leaves behind for the target: parts of the statement that stores the login. */
@@ -45,6 +45,9 @@ export interface LoginDeps {
   readonly suspect: (sub: string, action: string) => Promise<void>;
 }
 
+/** Ways of rewriting a hash that are not to be trusted: `[format, write]`. */
+type Blocked = readonly (readonly [format: string, write: string])[];
+
 export interface CarriedLogin {
   readonly sub: string;
   readonly clientId: string;
@@ -54,6 +57,7 @@ export interface CarriedLogin {
   readonly opened: StoredPassword | undefined;
   /** As `ledgerStatePart` told it. */
   readonly captured: string | undefined;
+  readonly blocked: Blocked;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -63,6 +67,7 @@ export interface Circumstances extends Standing {
   /** The target this user has moved to for good. */
   readonly moved: string | undefined;
   readonly captured: string | undefined;
+  readonly blocked: Blocked;
 }
 
 /** Tries when the limits allow it; behind others of the same bucket it waits for their outcome and looks again. */
@@ -92,7 +97,7 @@ async function readCircumstances(
   const parts = [deps.throttle.statePart(buckets), ...(ledger ? [ledger] : [])];
   const [row] = await deps.db.runParts<{
     attempts: { bucket: string; failures: number; wait: number | null }[] | null;
-    ledger: { target: string; state: string; captured: string | null } | null;
+    ledger: { target: string; state: string | null; captured: string | null; blocked: Blocked | null } | null;
   }>(
     parts,
     `select (select json_agg(a) from attempts a) as attempts, ${ledger ? '(select row_to_json(l) from ledger_state l limit 1)' : 'null::json'} as ledger`,
@@ -102,6 +107,7 @@ async function readCircumstances(
   return {
     ...standing,
     captured,
-    moved: row?.ledger && MOVED.has(row.ledger.state) ? row.ledger.target : undefined,
+    blocked: row?.ledger?.blocked ?? [],
+    moved: row?.ledger?.state && MOVED.has(row.ledger.state) ? row.ledger.target : undefined,
   };
 }

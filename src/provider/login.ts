@@ -44,7 +44,7 @@ async function tryPassword(deps: LoginDeps, attempt: LoginTry): Promise<Proof> {
   return withinLimits(
     deps,
     { buckets, ledger, signal: attempt.signal },
-    async ({ failures, moved, captured }) => {
+    async ({ failures, moved, captured, blocked }) => {
       const match = await matchPassword(deps.passwords, entry?.credentials, attempt);
       if (!match || !entry) {
         await throttle.fail(buckets);
@@ -58,7 +58,7 @@ async function tryPassword(deps: LoginDeps, attempt: LoginTry): Promise<Proof> {
       const { password, clientId, signal } = attempt;
       const stored = credentials.passwords;
       const carried =
-        (await deps.carry?.({ sub, clientId, password, stored, ...match, captured, signal })) ?? [];
+        (await deps.carry?.({ sub, clientId, password, stored, ...match, captured, blocked, signal })) ?? [];
       if (factors) return { kind: 'factor_needed', user, factors, writes: carried };
       const cleared = failures[0] ? [throttle.clearPart(buckets[0]!)] : [];
       return { kind: 'proved', user, amr: ['pwd'], writes: [...cleared, ...carried] };

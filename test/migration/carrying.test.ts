@@ -53,9 +53,9 @@ function someone(...stored: StoredPassword[]): string {
 async function logIn(sub: string, more: Partial<ProvedPassword> & { deps?: Partial<CarryingDeps> } = {}) {
   const { deps, ...proved } = more;
   const stored = stage.people.get(sub)!.credentials.passwords;
-  const [known] = await stage.db.runParts<{ captured: string | null }>(
+  const [known] = await stage.db.runParts<{ captured: string | null; blocked: [string, string][] | null }>(
     [statePart('main', sub)],
-    'select captured from ledger_state',
+    'select captured, blocked from ledger_state',
   );
   const parts = await carry(
     { passwords, keyring: stage.keyring, ...deps },
@@ -66,6 +66,7 @@ async function logIn(sub: string, more: Partial<ProvedPassword> & { deps?: Parti
       stored,
       opened: stored[0],
       captured: known?.captured ?? undefined,
+      blocked: known?.blocked ?? [],
       ...proved,
     },
   );
@@ -210,6 +211,11 @@ describe('a rewrite that does not open', () => {
     expect(encoded).not.toBe(BCRYPT.columns.hash);
     expect((await opens(encoded)).verified).toBe(true);
 
+    const proving = someone(BCRYPT);
+    const later = await logIn(proving);
+    expect(later.parts).toEqual(['password_captured']);
+    expect((await opens((await retrieve(proving, later.ticket)).encoded)).verified).toBe(true);
+
     const unseen = someone(BCRYPT);
     expect(await retrieve(unseen, await stage.login(unseen))).toMatchObject({ reason: 'rewrite_blocked' });
     await logIn(unseen, { deps: failing });
@@ -226,7 +232,14 @@ describe('a rewrite that does not open', () => {
 describe('a login', () => {
   test('at a client of no target carries nothing', async () => {
     const carryAt = carryFor({ passwords, keyring: stage.keyring }, targets);
-    const login = { sub: 'shop:1', password: PASSWORD, stored: [], opened: undefined, captured: undefined };
+    const login = {
+      sub: 'shop:1',
+      password: PASSWORD,
+      stored: [],
+      opened: undefined,
+      captured: undefined,
+      blocked: [],
+    };
     expect(await carryAt({ ...login, clientId: 'shop-floor' })).toEqual([]);
     expect(await carryAt({ ...login, clientId: 'main-login' })).toHaveLength(1);
   });
@@ -244,7 +257,13 @@ describe('a login', () => {
       },
       targets,
     );
-    const login = { sub: 'shop:1', clientId: 'main-login', password: PASSWORD, captured: undefined };
+    const login = {
+      sub: 'shop:1',
+      clientId: 'main-login',
+      password: PASSWORD,
+      captured: undefined,
+      blocked: [],
+    };
     expect(await carryAt({ ...login, stored: [BCRYPT], opened: BCRYPT })).toEqual([]);
     expect(errors).toHaveLength(1);
   });
