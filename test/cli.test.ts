@@ -169,7 +169,9 @@ describe('at the desk of a running bridge', { timeout: 120_000 }, () => {
     expect(report.targets.demo?.captured.users).toBeGreaterThan(0);
     expect(code).toBe(report.findings.some(({ severity }) => severity === 'stops') ? 1 : 0);
     expect(readFileSync(page, 'utf8')).toContain('<!doctype html>');
-    expect((await desk('legacy', 'survey', '--rate', '100000')).out).toContain('What becomes of the passwords');
+    expect((await desk('legacy', 'survey', '--rate', '100000')).out).toContain(
+      'What becomes of the passwords',
+    );
   });
 
   test('user flag says what would happen, does it when told to, and refuses what the states do not allow', async () => {
