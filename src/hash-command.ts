@@ -5,6 +5,7 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
+import { candidates, isTelling } from './credentials/discovery.ts';
 import { passwordSettings } from './credentials/password-settings.ts';
 import type { Passwords } from './credentials/passwords.ts';
 import { openPasswords } from './credentials/passwords.ts';
@@ -125,8 +126,8 @@ async function answerFor(
     return { ...base, ...REFUSED[kind], reason: reasonOf(identified) };
   }
   if (kind === 'verify' && isRefusal(identified) && identified.reason === 'unknown_format') {
-    const marked = await verifyByMark(passwords, stored, given);
-    if (marked) return marked;
+    const proved = await verifyByProof(passwords, stored, given);
+    if (proved) return proved;
   }
   const wanted = kind === 'translate' ? (given.target ?? 'zitadel') : given.target;
   const translation = wanted
@@ -137,26 +138,24 @@ async function answerFor(
   return { ...base, ...translation, ...(await verify(passwords, stored, given.password)) };
 }
 
-/** A name that is not known, and a hash with an unmistakable mark: if the password opens it, that is proof enough. */
-async function verifyByMark(
+/** A name that is not known: if the password opens the hash as some format has it, that is proof enough. */
+async function verifyByProof(
   passwords: Passwords,
   stored: StoredPassword,
   given: Line,
 ): Promise<object | undefined> {
-  const byMark = { ...stored, format: 'auto' };
-  const identified = passwords.identify(byMark);
-  if (isRefusal(identified)) return undefined;
-  const { verified } = await verify(passwords, byMark, given.password);
-  if (!verified) return undefined;
-  const { format, algorithm } = identified;
   const { target, password } = given;
-  return {
-    id: given.id,
-    format,
-    algorithm,
-    ...(target ? translate(passwords, byMark, { target, password }) : {}),
-    verified,
-  };
+  if (!password || !isTelling(password, stored)) return undefined;
+  const marked = isRefusal(passwords.identify({ ...stored, format: 'auto' })) ? [] : ['auto'];
+  for (const name of [...marked, ...candidates(stored)]) {
+    const tried = { ...stored, format: name };
+    const { verified } = await verify(passwords, tried, password);
+    if (!verified) continue;
+    const { format, algorithm } = passwords.identify(tried) as { format: string; algorithm: string };
+    const translation = target ? translate(passwords, tried, { target, password }) : {};
+    return { id: given.id, format, algorithm, ...translation, verified };
+  }
+  return undefined;
 }
 
 const REFUSED = { verify: { verified: false }, translate: { translated: null } };

@@ -19,7 +19,7 @@ export function hex(text: Text, length?: number): Buffer | undefined {
 /** RFC 4648 section 4, padded or not. */
 export function base64(text: Text, length?: number): Buffer | undefined {
   if (text === undefined || !BASE64.test(text)) return undefined;
-  const bare = text.replace(/=+$/, '');
+  const bare = text.replace(/={1,2}$/, '');
   return bare.length % 4 === 1 ? undefined : ofLength(Buffer.from(bare, 'base64'), length);
 }
 

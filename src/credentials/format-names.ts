@@ -20,18 +20,22 @@ export function formatNamed(name: string): Format | undefined {
 }
 
 const MAX_SUGGESTIONS = 5;
+/** No format's name is half as long. */
+const MAX_NAME_LENGTH = 100;
+
+/** The share of words that two names have in common, 0 to 1. */
+export function likeness(name: string, other: string): number {
+  const words = new Set(fold(name.slice(0, MAX_NAME_LENGTH)).split('-'));
+  const others = fold(other).split('-');
+  return others.filter((word) => words.has(word)).length / Math.max(words.size, others.length);
+}
 
 /** Names that share most of their words with one that is not known: what was probably meant. */
 export function similarNames(name: string): string[] {
-  const words = new Set(fold(name).split('-'));
-  const shared = (other: string) => {
-    const others = fold(other).split('-');
-    return others.filter((word) => words.has(word)).length / Math.max(words.size, others.length);
-  };
   return [...BY_NAME.keys()]
-    .map((other) => ({ other, likeness: shared(other) }))
-    .filter(({ likeness }) => likeness >= 0.5)
-    .sort((a, b) => b.likeness - a.likeness)
+    .map((other) => ({ other, alike: likeness(name, other) }))
+    .filter(({ alike }) => alike >= 0.5)
+    .sort((a, b) => b.alike - a.alike)
     .slice(0, MAX_SUGGESTIONS)
     .map(({ other }) => other);
 }

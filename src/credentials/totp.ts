@@ -44,7 +44,10 @@ const MAX_BASE32_LENGTH = 1024;
 
 /** Base 32 in either case; blanks, dashes and padding are skipped, as people type it. `undefined`: not base 32. */
 export function decodeBase32(text: string): Uint8Array | undefined {
-  const digits = text.replace(/[\s-]/g, '').replace(/=+$/, '').toUpperCase();
+  const digits = text
+    .replace(/[\s-]/g, '')
+    .replace(/={1,6}$/, '')
+    .toUpperCase();
   // One, three or six digits in the last group are no whole number of bytes.
   if (digits.length > MAX_BASE32_LENGTH || [1, 3, 6].includes(digits.length % 8)) return undefined;
   const bytes: number[] = [];

@@ -77,7 +77,8 @@ function bytesOf(value: unknown, encoding: 'base64' | 'hex' | 'text'): Uint8Arra
   const text = textOf(value)?.trim();
   if (text === undefined) return undefined;
   if (encoding === 'text') return Buffer.from(text, 'utf8');
-  const bare = encoding === 'hex' ? text.toLowerCase().replace(/^(?:0|\\)x/, '') : text.replace(/=+$/, '');
+  const bare =
+    encoding === 'hex' ? text.toLowerCase().replace(/^(?:0|\\)x/, '') : text.replace(/={1,2}$/, '');
   const bytes = Buffer.from(bare, encoding);
   const again = encoding === 'hex' ? bytes.toString('hex') : bytes.toString('base64url');
   return again === (encoding === 'hex' ? bare : bare.replaceAll('+', '-').replaceAll('/', '_'))

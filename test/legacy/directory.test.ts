@@ -9,7 +9,10 @@ const settings = (changes: object = {}) =>
   legacySettings.parse({
     store: 'shop',
     sql: { engine: 'sqlite', file: 'unused', table: 'users', login: ['login'] },
-    mapping: { username: 'login', password: [{ format: 'generic-plaintext', columns: { password: 'password' } }] },
+    mapping: {
+      username: 'login',
+      password: [{ format: 'generic-plaintext', columns: { password: 'password' } }],
+    },
     timeoutMs: 100,
     ...changes,
   });

@@ -366,7 +366,9 @@ describe('a stored password', () => {
   });
 
   test('is none where the hash is empty', () => {
-    expect(passwords([{ format: 'bcrypt', columns: { hash: 'h', salt: 's' } }], { h: '', s: 'salt' })).toEqual([]);
+    expect(
+      passwords([{ format: 'bcrypt', columns: { hash: 'h', salt: 's' } }], { h: '', s: 'salt' }),
+    ).toEqual([]);
     expect(passwords([{ format: 'bcrypt', columns: { hash: 'h' } }], { h: null })).toEqual([]);
   });
 
@@ -397,7 +399,12 @@ describe('a stored password', () => {
   });
 
   test('comes with the site’s settings and the name its hash depends on', () => {
-    const one = { format: 'bcrypt', columns: { hash: 'h' }, settings: { pepper: 'p', rounds: 10 }, username: 'u' };
+    const one = {
+      format: 'bcrypt',
+      columns: { hash: 'h' },
+      settings: { pepper: 'p', rounds: 10 },
+      username: 'u',
+    };
     expect(passwords([one], { h: 'x', u: 'anna' })).toEqual([
       { format: 'bcrypt', columns: { hash: 'x' }, settings: { pepper: 'p', rounds: '10' }, username: 'anna' },
     ]);

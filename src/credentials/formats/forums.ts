@@ -80,18 +80,20 @@ const core = xenforoCore('core');
 const core12 = anyOf('core12', [bareBcrypt, bareArgon2, phpass]);
 
 /** XenForo_Authentication_… or XF:… in `scheme_class`: its own, and those of the forums that it imported. */
-const XENFORO: Readonly<Record<string, Format>> = {
-  Core: core,
-  Core12: core12,
-  IPBoard: md5OfBoth('ipb'),
-  IpsForums3x: md5OfBoth('ipb'),
-  IpsForums4x: core12,
-  MyBb: md5OfBoth('mybb'),
-  vBulletin: md5ThenSalt('vbulletin'),
-  PhpBb3: phpass,
-  wBB3: wcf1('wbb-3'),
-  any: anyOf('xenforo', [core, core12]),
-};
+const XENFORO = new Map<string, Format>(
+  Object.entries({
+    Core: core,
+    Core12: core12,
+    IPBoard: md5OfBoth('ipb'),
+    IpsForums3x: md5OfBoth('ipb'),
+    IpsForums4x: core12,
+    MyBb: md5OfBoth('mybb'),
+    vBulletin: md5ThenSalt('vbulletin'),
+    PhpBb3: phpass,
+    wBB3: wcf1('wbb-3'),
+    any: anyOf('xenforo', [core, core12]),
+  }),
+);
 
 /** The texts of a serialized PHP array. Lengths count bytes, so that a text may hold quotes and semicolons. */
 function serializedTexts(data: string): ReadonlyMap<string, string> {
@@ -260,7 +262,7 @@ export const forumFormats = withAliases(
     },
     xenforo('xenforo-1', () => core),
     xenforo('xenforo-2', () => core12),
-    xenforo('xenforo', (scheme) => XENFORO[scheme || 'any']),
+    xenforo('xenforo', (scheme) => XENFORO.get(scheme || 'any')),
     named('phpfox', WOLTLAB.phpfox3!),
     ...['punbb', 'fluxbb', 'fudforum'].map(punbb),
     // Garden keeps the hashes of imported forums too, and says so in HashMethod.

@@ -17,14 +17,16 @@ const BCRYPT = /^\$2.+$/;
 const HEX = /^[0-9a-f]+$/i;
 
 /** Names for sets of parameters; without parameters those of before they were stored. */
-const GITEA: Readonly<Record<string, string>> = {
-  pbkdf2: 'pbkdf2$10000$50',
-  pbkdf2_v1: 'pbkdf2$10000$50',
-  pbkdf2_v2: 'pbkdf2$50000$50',
-  pbkdf2_hi: 'pbkdf2$320000$50',
-  argon2: 'argon2$2$65536$8$50',
-  scrypt: 'scrypt$65536$16$2$50',
-};
+const GITEA = new Map(
+  Object.entries({
+    pbkdf2: 'pbkdf2$10000$50',
+    pbkdf2_v1: 'pbkdf2$10000$50',
+    pbkdf2_v2: 'pbkdf2$50000$50',
+    pbkdf2_hi: 'pbkdf2$320000$50',
+    argon2: 'argon2$2$65536$8$50',
+    scrypt: 'scrypt$65536$16$2$50',
+  }),
+);
 
 /** Salts are hex; before 2021 ten characters taken as they are. */
 const giteaSalt = (salt: string | undefined) => (salt?.length === 10 ? utf8(salt) : hex(salt));
@@ -38,7 +40,7 @@ const gitea = (['gitea-pbkdf2', 'gitea-argon2', 'gitea-scrypt', 'gitea-bcrypt', 
       read([text], { salt, column, setting }) {
         const said =
           column('passwd_hash_algo') ?? setting('passwd_hash_algo') ?? name.replace(/^gitea-?/, '');
-        const [algorithm, a, b, c] = (GITEA[said] ?? said).split('$');
+        const [algorithm, a, b, c] = (GITEA.get(said) ?? said).split('$');
         const parts = { salt: giteaSalt(salt), digest: hex(text) };
         if (text?.startsWith('$2')) return parseBcrypt(text);
         if (algorithm === 'pbkdf2') return parsePbkdf2('sha256', integer(a), parts);

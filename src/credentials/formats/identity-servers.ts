@@ -168,26 +168,28 @@ const supabase = [
 ];
 
 /** Clerk's `password_hasher`, each over its `password_digest`. */
-const CLERK: Readonly<Record<string, (text: string) => Parsed>> = {
-  md5: (text) => digestHash('md5', { digest: hex(text, 16) }),
-  sha256: (text) => digestHash('sha256', { digest: hex(text, 32) }),
-  bcrypt: (text) => parseBcrypt(text),
-  bcrypt_sha256_django: (text) => parseBcrypt(text.replace(/^bcrypt_sha256\$/, ''), [hexOf('sha256')]),
-  argon2i: (text) => parseArgon2(text),
-  argon2id: (text) => parseArgon2(text),
-  phpass: (text) => parsePhpass(text),
-  pbkdf2_sha256: (text) => clerkPbkdf2('sha256', text, (salt) => base64(salt)),
-  pbkdf2_sha256_django: (text) => clerkPbkdf2('sha256', text, utf8),
-  pbkdf2_sha1: (text) => clerkPbkdf2('sha1', text, utf8),
-  scrypt_firebase(text) {
-    const [key, salt, signer, separator, r, log2N] = text.split('$');
-    return firebaseScrypt({ log2N, r, separator, signer }, salt, key);
-  },
-  scrypt_werkzeug(text) {
-    const [, n, r, p, salt, key] = /^scrypt:(\d+):(\d+):(\d+)\$([^$]+)\$([0-9a-f]+)$/.exec(text) ?? [];
-    return parseScrypt(integer(n), [r, p], { salt: utf8(salt), digest: hex(key) });
-  },
-};
+const CLERK = new Map<string, (text: string) => Parsed>(
+  Object.entries({
+    md5: (text) => digestHash('md5', { digest: hex(text, 16) }),
+    sha256: (text) => digestHash('sha256', { digest: hex(text, 32) }),
+    bcrypt: (text) => parseBcrypt(text),
+    bcrypt_sha256_django: (text) => parseBcrypt(text.replace(/^bcrypt_sha256\$/, ''), [hexOf('sha256')]),
+    argon2i: (text) => parseArgon2(text),
+    argon2id: (text) => parseArgon2(text),
+    phpass: (text) => parsePhpass(text),
+    pbkdf2_sha256: (text) => clerkPbkdf2('sha256', text, (salt) => base64(salt)),
+    pbkdf2_sha256_django: (text) => clerkPbkdf2('sha256', text, utf8),
+    pbkdf2_sha1: (text) => clerkPbkdf2('sha1', text, utf8),
+    scrypt_firebase(text) {
+      const [key, salt, signer, separator, r, log2N] = text.split('$');
+      return firebaseScrypt({ log2N, r, separator, signer }, salt, key);
+    },
+    scrypt_werkzeug(text) {
+      const [, n, r, p, salt, key] = /^scrypt:(\d+):(\d+):(\d+)\$([^$]+)\$([0-9a-f]+)$/.exec(text) ?? [];
+      return parseScrypt(integer(n), [r, p], { salt: utf8(salt), digest: hex(key) });
+    },
+  } satisfies Record<string, (text: string) => Parsed>),
+);
 
 function clerkPbkdf2(
   digest: string,
@@ -199,7 +201,7 @@ function clerkPbkdf2(
 }
 
 const clerk = [
-  ...Object.entries(CLERK).map(([hasher, read]) =>
+  ...[...CLERK].map(([hasher, read]) =>
     documentFormat({
       name: `clerk-${hasher}`,
       hash: ['passwordDigest', 'password'],
@@ -210,7 +212,7 @@ const clerk = [
     name: 'clerk',
     hash: ['passwordDigest'],
     read: (text, fields) =>
-      CLERK[fields('passwordHasher') ?? 'bcrypt']?.(text) ?? refuse('unsupported_algorithm'),
+      CLERK.get(fields('passwordHasher') ?? 'bcrypt')?.(text) ?? refuse('unsupported_algorithm'),
   }),
 ];
 

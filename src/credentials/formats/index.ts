@@ -22,9 +22,11 @@ import { ldapFormats } from './ldap.ts';
 import { nodeFormats } from './node.ts';
 import { passlibFormats } from './passlib.ts';
 import { phpFormats } from './php.ts';
+import { phpCommunityFormats } from './php-communities.ts';
 import { phpFrameworkFormats } from './php-frameworks.ts';
 import { pythonFormats } from './python.ts';
 import { rubyFormats } from './ruby.ts';
+import { serverFormats } from './servers.ts';
 import { shopFormats } from './shops.ts';
 import { springFormats } from './spring.ts';
 import { unixFormats } from './unix.ts';
@@ -59,8 +61,10 @@ export const FORMATS: readonly Format[] = withAliases([
   ...cmsFormats,
   ...webApplicationFormats,
   ...phpFrameworkFormats,
+  ...phpCommunityFormats,
   ...rubyFormats,
   ...databaseFormats,
+  ...serverFormats,
   ...identityVendorFormats,
   ...identityServerFormats,
   ...genericFormats,

@@ -6,7 +6,7 @@ import { parseBcrypt } from '../crypt-strings.ts';
 import { digestHash } from '../digests.ts';
 import { base64, integer } from '../encoding.ts';
 import { anyOf, format } from '../format.ts';
-import { parseArgon2 } from '../phc-strings.ts';
+import { parseArgon2, parseScrypt } from '../phc-strings.ts';
 import { refuse } from '../reasons.ts';
 
 const DIGESTS = Object.keys(DIGEST_BYTES) as DigestName[];
@@ -120,7 +120,20 @@ const rfc2307 = (
   }),
 );
 
+/** lambdaworks: log2 N, r and p in one hexadecimal number. */
+const lambdaworks = format({
+  name: 'lambdaworks-scrypt',
+  pattern: /^\$s0\$([0-9a-f]{1,8})\$([A-Za-z0-9+/]+={0,2})\$([A-Za-z0-9+/]+={0,2})$/,
+  mark: true,
+  read([, costs = '', salt, key]) {
+    const number = Number.parseInt(costs, 16);
+    const [n, r, p] = [2 ** (number >>> 16), (number >>> 8) & 255, number & 255];
+    return parseScrypt(n, [String(r), String(p)], { salt: base64(salt), digest: base64(key) });
+  },
+});
+
 export const javaFormats = [
+  lambdaworks,
   ...shiro1,
   ...shiro2,
   anyOf('shiro', [...shiro1, ...shiro2]),

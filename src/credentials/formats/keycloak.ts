@@ -27,7 +27,7 @@ function documentOf(value: unknown): unknown {
   }
 }
 
-const VERSIONS: Readonly<Record<string, number>> = { '1.3': 0x13, '1.0': 0x10 };
+const VERSIONS = new Map(Object.entries({ '1.3': 0x13, '1.0': 0x10 }));
 
 /** Before Keycloak 8: `value`, `salt` (binary), `hash_iterations` and `algorithm` in columns; exports in camel case. */
 function parseOld(source: Source): ParsedHash | Refusal {
@@ -61,7 +61,7 @@ function parse(source: Source): ParsedHash | Refusal {
     'argon2',
     {
       variant,
-      version: VERSIONS[version?.[0] ?? '1.3'] ?? Number.NaN,
+      version: VERSIONS.get(version?.[0] ?? '1.3') ?? Number.NaN,
       memoryKib: integer(memory?.[0]),
       passes: hashIterations,
       lanes: integer(parallelism?.[0]),

@@ -1,4 +1,5 @@
 /** Node frameworks. Several use the hex text of the salt, not the bytes it writes. */
+import { parseBcryptParts } from '../bcrypt-parts.ts';
 import { decoded, documentFormat } from '../columns.ts';
 import { parseBcrypt } from '../crypt-strings.ts';
 import { hexOf } from '../digests.ts';
@@ -11,6 +12,9 @@ import { refuse } from '../reasons.ts';
 import { recipeFormat } from '../recipe/recipe-format.ts';
 
 const BCRYPT = /^\$2.+$/;
+
+/** With padding, so that it is not taken for crypt(3)'s characters of the same length. */
+const asStandard = (text: string | undefined) => text?.padEnd(Math.ceil(text.length / 4) * 4, '=');
 
 /** `crypto.scrypt` with Node's N, r = 16, 64 bytes of key; the password in NFKC. */
 const oslo = formats(['better-auth', 'lucia-scrypt'], {
@@ -184,6 +188,25 @@ export const nodeFormats = [
   easyPbkdf2,
   anyOf('scrypt-kdf', scryptKdf),
   ...phc,
+  /** AdonisJS’s bcrypt: crypt(3)'s cost, and its bytes in plain base64. */
+  format({
+    name: 'adonis-bcrypt',
+    pattern: /^\$bcrypt\$v=\d{1,3}\$r=(\d{1,2})\$([A-Za-z0-9+/]{22})\$([A-Za-z0-9+/]{31})$/,
+    mark: true,
+    read: ([, cost, salt, key]) => parseBcryptParts(cost, asStandard(salt), asStandard(key)),
+  }),
+  format({
+    name: 'passport-sequelize-pbkdf2',
+    pattern: /^[0-9a-f]{1024}$/,
+    read: ([text], { salt }) => parsePbkdf2('sha1', 12_000, { salt: utf8(salt), digest: hex(text) }),
+  }),
+  /** `key|N|r|p`; the salt's hex text is the salt. */
+  format({
+    name: 'redwoodjs-scrypt',
+    pattern: /^([0-9a-f]{64})\|(\d{1,8})\|(\d{1,3})\|(\d{1,3})$/,
+    read: ([, key, n, r, p], { salt }) =>
+      parseScrypt(integer(n), [r, p], { salt: utf8(salt), digest: hex(key) }),
+  }),
   ...formats(BARE_BCRYPT, { pattern: BCRYPT, read: ([text]) => parseBcrypt(text) }),
   ...formats(['directus', 'medusa-argon2', 'lucia-argon2'], {
     pattern: /^\$argon2.+$/,

@@ -178,8 +178,9 @@ const standard = format({
 
 const bareScrypt = format({
   name: 'spring-scrypt',
-  pattern: /^\$[0-9a-f]{1,8}\$[^$]+\$[^$]+$/,
-  read: ([text], source) => scrypt[0]!.parse({ ...source, hash: `{scrypt}${text}` }),
+  pattern: /^(?:\{scrypt\})?\$[0-9a-f]{1,8}\$[^$]+\$[^$]+$/,
+  read: ([text = ''], source) =>
+    scrypt[0]!.parse({ ...source, hash: `{scrypt}${text.replace('{scrypt}', '')}` }),
 });
 
 export const springFormats = [
