@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { referencePages, stalePages } from '../docs/generate.ts';
 import { commandNames } from '../docs/generator/commands.ts';
-import { STORE_FINDINGS, USER_FINDINGS } from '../src/admin/survey/findings.ts';
+import { STORE_FINDINGS, TARGET_FINDINGS, USER_FINDINGS } from '../src/admin/survey/findings.ts';
 import { loadConfig } from '../src/config.ts';
 import type { AcceptedFormat } from '../src/credentials/accepted-format.ts';
 import { openPasswords } from '../src/credentials/passwords.ts';
@@ -208,7 +208,8 @@ describe('docs/stores', () => {
 
 test('docs/survey.md explains every finding', () => {
   const page = textOf('docs/survey.md');
-  const codes = [...USER_FINDINGS.map(({ code }) => code), ...Object.keys(STORE_FINDINGS)];
+  const named = [STORE_FINDINGS, TARGET_FINDINGS].flatMap((findings) => Object.keys(findings));
+  const codes = [...USER_FINDINGS.map(({ code }) => code), ...named];
   expect(codes.filter((code) => !page.includes(`\`${code}\``))).toEqual([]);
 });
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { HASH_READERS } from '../../targets/index.ts';
+import type { Target } from '../../targets/target.ts';
 import { defineOperation } from '../operation.ts';
 import { reportPage } from '../survey/report-page.ts';
 import { reportText } from '../survey/report-text.ts';
@@ -30,13 +31,11 @@ export const legacySurvey = defineOperation({
 });
 
 /** The configured targets by name, and what else there is to move to. */
-function readersOf(
-  configured: readonly { name: string; accepts: (typeof HASH_READERS)['generic']['accepts'] }[],
-) {
+function readersOf(configured: readonly Target[]) {
   const known = new Set(configured.map(({ name }) => name));
   const kinds = Object.values(HASH_READERS).filter(({ kind }) => !known.has(kind));
   return [
-    ...configured.map(({ name, accepts }) => ({ name, accepts })),
+    ...configured.map(({ name, accepts, totp }) => ({ name, accepts, totp })),
     ...kinds.map(({ kind, accepts }) => ({ name: kind as string, accepts })),
   ];
 }

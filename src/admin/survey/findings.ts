@@ -95,8 +95,32 @@ export const STORE_FINDINGS = {
 } as const satisfies Record<string, Omit<Finding, 'code'>>;
 export type StoreFinding = keyof typeof STORE_FINDINGS;
 
+/** What a configured target cannot take. Counted per target, as `code@target`. */
+export const TARGET_FINDINGS = {
+  password_needs_reset: {
+    severity: 'warns',
+    sentence: 'The stored password cannot be verified here: it has to be set anew.',
+  },
+  password_out_of_bounds: {
+    severity: 'warns',
+    sentence:
+      'The target computes this algorithm, but not at this cost: widen its bounds, or the password is caught at the next login here.',
+  },
+  password_needs_capture: {
+    severity: 'tells',
+    sentence: 'The target cannot have the stored hash: the password is caught at the next login here.',
+  },
+  totp_not_supported: {
+    severity: 'warns',
+    sentence: 'The target does not compute these one-time codes: they have to be set up anew.',
+  },
+} as const satisfies Record<string, Omit<Finding, 'code'>>;
+export type TargetFinding = keyof typeof TARGET_FINDINGS;
+
 /** By code, for the report. */
 export function findingOf(code: string): Finding | undefined {
+  const [kind = ''] = code.split('@');
+  if (Object.hasOwn(TARGET_FINDINGS, kind)) return { code, ...TARGET_FINDINGS[kind as TargetFinding] };
   const known = USER_FINDINGS.find((finding) => finding.code === code);
   if (known) return { code, severity: known.severity, sentence: known.sentence };
   return Object.hasOwn(STORE_FINDINGS, code) ? { code, ...STORE_FINDINGS[code as StoreFinding] } : undefined;

@@ -162,6 +162,21 @@ describe('a survey', () => {
     expect(report.translatable.zitadel).toEqual({ users: 2 / 5, recent: 1 });
   });
 
+  test('names whom a configured target cannot take, and why', async () => {
+    const bounds = { write: 'bcrypt', cost: [4, 9] } as const;
+    const totp = { algorithms: ['SHA1'], digits: [6], periodSeconds: [30] } as const;
+    const deps = depsFor(sql(PEOPLE), { readers: [{ name: 'main', accepts: [bounds], totp }] });
+    const report = await runSurvey(deps);
+    await deps.directory.close();
+    expect(finding(report, 'password_out_of_bounds@main')).toMatchObject({
+      users: 2,
+      examples: ['shop:1', 'shop:3'],
+    });
+    expect(finding(report, 'password_needs_capture@main')).toMatchObject({ users: 2, severity: 'tells' });
+    expect(finding(report, 'password_needs_reset@main')).toMatchObject({ users: 1, examples: ['shop:6'] });
+    expect(finding(report, 'totp_not_supported@main')).toBeUndefined();
+  });
+
   test('goes on where it was cut off, and counts nobody twice', async () => {
     const many: Person[] = Array.from({ length: 2_600 }, (_, i) => [
       `p${i}`,
