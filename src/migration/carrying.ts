@@ -28,7 +28,7 @@ export function carryFor(deps: CarryingDeps, targets: Pick<Targets, 'byClient'>)
     login: Omit<ProvedPassword, 'target'> & { readonly clientId: string },
   ): Promise<readonly Part[]> => {
     const target = targets.byClient(login.clientId);
-    if (!target) return [];
+    if (!target || hasLeft(login.state, target)) return [];
     try {
       return await carry(deps, { ...login, target });
     } catch (error) {
@@ -46,11 +46,18 @@ export interface ProvedPassword {
   readonly stored: readonly StoredPassword[];
   /** The one that opened; undefined where the store itself was asked. */
   readonly opened: StoredPassword | undefined;
+  /** Where the user stands at this target; undefined before the first login. */
+  readonly state: string | undefined;
   /** The fingerprint of what was captured before. */
   readonly captured: string | undefined;
   /** Ways of rewriting that failed their proof: `[format, write]`. */
   readonly blocked: readonly (readonly [format: string, write: string])[];
   readonly signal?: AbortSignal | undefined;
+}
+
+/** Nothing is released any more of whom the target has, unless it may go back on it, nor of whom it never gets. */
+function hasLeft(state: string | undefined, { rollbackWindowSeconds }: Target): boolean {
+  return state === 'migrated' ? rollbackWindowSeconds === 0 : state === 'excluded' || state === 'deleted';
 }
 
 /** Throws hashing_overloaded, and what aborted the login. */

@@ -55,7 +55,8 @@ export interface CarriedLogin {
   readonly stored: readonly StoredPassword[];
   /** The one that opened; undefined where the store itself was asked. */
   readonly opened: StoredPassword | undefined;
-  /** As `ledgerStatePart` told it. */
+  /** Where the user stands, and what was captured: as `ledgerStatePart` told it. */
+  readonly state: string | undefined;
   readonly captured: string | undefined;
   readonly blocked: Blocked;
   readonly signal?: AbortSignal | undefined;
@@ -66,6 +67,7 @@ const MOVED = new Set(['cut-over', 'retired']);
 export interface Circumstances extends Standing {
   /** The target this user has moved to for good. */
   readonly moved: string | undefined;
+  readonly state: string | undefined;
   readonly captured: string | undefined;
   readonly blocked: Blocked;
 }
@@ -106,6 +108,7 @@ async function readCircumstances(
   const captured = row?.ledger?.captured ?? undefined;
   return {
     ...standing,
+    state: row?.ledger?.state ?? undefined,
     captured,
     blocked: row?.ledger?.blocked ?? [],
     moved: row?.ledger?.state && MOVED.has(row.ledger.state) ? row.ledger.target : undefined,

@@ -44,7 +44,7 @@ async function tryPassword(deps: LoginDeps, attempt: LoginTry): Promise<Proof> {
   return withinLimits(
     deps,
     { buckets, ledger, signal: attempt.signal },
-    async ({ failures, moved, captured, blocked }) => {
+    async ({ failures, moved, ...known }) => {
       const match = await matchPassword(deps.passwords, entry?.credentials, attempt);
       if (!match || !entry) {
         await throttle.fail(buckets);
@@ -57,8 +57,9 @@ async function tryPassword(deps: LoginDeps, attempt: LoginTry): Promise<Proof> {
       const { sub } = user;
       const { password, clientId, signal } = attempt;
       const stored = credentials.passwords;
-      const carried =
-        (await deps.carry?.({ sub, clientId, password, stored, ...match, captured, blocked, signal })) ?? [];
+      const { state, captured, blocked } = known;
+      const login = { sub, clientId, password, stored, ...match, state, captured, blocked, signal };
+      const carried = (await deps.carry?.(login)) ?? [];
       if (factors) return { kind: 'factor_needed', user, factors, writes: carried };
       const cleared = failures[0] ? [throttle.clearPart(buckets[0]!)] : [];
       return { kind: 'proved', user, amr: ['pwd'], writes: [...cleared, ...carried] };

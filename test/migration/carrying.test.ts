@@ -53,10 +53,11 @@ function someone(...stored: StoredPassword[]): string {
 async function logIn(sub: string, more: Partial<ProvedPassword> & { deps?: Partial<CarryingDeps> } = {}) {
   const { deps, ...proved } = more;
   const stored = stage.people.get(sub)!.credentials.passwords;
-  const [known] = await stage.db.runParts<{ captured: string | null; blocked: [string, string][] | null }>(
-    [statePart('main', sub)],
-    'select captured, blocked from ledger_state',
-  );
+  const [known] = await stage.db.runParts<{
+    state: string | null;
+    captured: string | null;
+    blocked: [string, string][] | null;
+  }>([statePart('main', sub)], 'select state, captured, blocked from ledger_state');
   const parts = await carry(
     { passwords, keyring: stage.keyring, ...deps },
     {
@@ -65,6 +66,7 @@ async function logIn(sub: string, more: Partial<ProvedPassword> & { deps?: Parti
       password: PASSWORD,
       stored,
       opened: stored[0],
+      state: known?.state ?? undefined,
       captured: known?.captured ?? undefined,
       blocked: known?.blocked ?? [],
       ...proved,
@@ -237,11 +239,26 @@ describe('a login', () => {
       password: PASSWORD,
       stored: [],
       opened: undefined,
+      state: undefined,
       captured: undefined,
       blocked: [],
     };
     expect(await carryAt({ ...login, clientId: 'shop-floor' })).toEqual([]);
     expect(await carryAt({ ...login, clientId: 'main-login' })).toHaveLength(1);
+  });
+
+  test('of somebody who has moved, or never will, captures nothing, unless the move may be taken back', async () => {
+    const patient = openTargets(
+      targetSettings.parse(TARGETS.map((t) => ({ ...t, rollbackWindowSeconds: 60 }))),
+    );
+    const login = { sub: 'shop:1', clientId: 'main-login', password: PASSWORD, stored: [], blocked: [] };
+    const captures = async (state: string, at = targets) => {
+      const carryAt = carryFor({ passwords, keyring: stage.keyring }, at);
+      return (await carryAt({ ...login, opened: undefined, captured: undefined, state })).length;
+    };
+    expect(await captures('created')).toBe(1);
+    for (const state of ['migrated', 'excluded', 'deleted']) expect(await captures(state)).toBe(0);
+    expect(await captures('migrated', patient)).toBe(1);
   });
 
   test('does not fail because nothing could be carried over', async () => {
@@ -261,6 +278,7 @@ describe('a login', () => {
       sub: 'shop:1',
       clientId: 'main-login',
       password: PASSWORD,
+      state: undefined,
       captured: undefined,
       blocked: [],
     };
