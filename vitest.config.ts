@@ -9,6 +9,7 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     globalSetup: ['test/global-setup.ts'],
+    setupFiles: ['test/support/fast-check-seed.ts'],
     reporters: ['default', './test/support/closing-line-reporter.ts'],
     projects: [
       {

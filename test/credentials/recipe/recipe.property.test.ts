@@ -103,7 +103,8 @@ describe('a recipe', () => {
         const known = { salt: Buffer.from(salt), pepper: Buffer.from(pepper), it: Buffer.alloc(0) };
         const withPassword = (value: string) => run({ ...known, password: Buffer.from(value) });
         const made = withPassword(password);
-        fc.pre(text.includes('password') && made.length >= 16);
+        // What every password gives proves nothing, and is refused.
+        fc.pre(text.includes('password') && made.length >= 16 && !withPassword('').equals(made));
         const recipe = as === 'raw' ? text : `${as}(${text})`;
         const hash = as === 'raw' ? made : made.toString(as as 'hex');
         const stored = { columns: { hash, salt }, settings: { pepper } };
