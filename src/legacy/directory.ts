@@ -2,7 +2,8 @@
 import { FootbridgeError, isFootbridgeError } from '../errors.ts';
 import type { LegacyEntry, User } from '../user.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
-import type { Connector, LegacyRow } from './connector.ts';
+import type { Connector, LegacyRow, Related } from './connector.ts';
+import { MAX_RELATED_ROWS } from './connector.ts';
 import { withinDeadline } from './deadline.ts';
 import type { DirectoryEntry } from './entries.ts';
 import { readEntries } from './entries.ts';
@@ -66,7 +67,7 @@ export function openDirectory(settings: LegacySettings, options: DirectoryOption
 
   const entryOf = async (row: LegacyRow): Promise<LegacyEntry> => {
     const sub = subjectOf(prefix, row.id);
-    const related = (await connector.related?.(row.id)) ?? {};
+    const related = bounded((await connector.related?.(row.id)) ?? {});
     const entry = mapRecord(settings.mapping, { sub, row, related, sparse, nowMs: now() });
     if (settings.verify === 'hash') return entry;
     const verify = (password: string) =>
@@ -129,6 +130,13 @@ export function openDirectory(settings: LegacySettings, options: DirectoryOption
     check: () => ask(() => connector.ping()),
     close: () => connector.close(),
   };
+}
+
+function bounded(related: Related): Related {
+  const tooMany = Object.entries(related).find(([, rows]) => rows.length > MAX_RELATED_ROWS);
+  if (!tooMany) return related;
+  const detail = `related.${tooMany[0]} gives more than ${MAX_RELATED_ROWS} rows`;
+  throw new FootbridgeError('mapping_failed', { detail });
 }
 
 export type Ask = <T>(work: () => Promise<T>) => Promise<T>;

@@ -4,7 +4,7 @@
  */
 import { FootbridgeError } from '../../../errors.ts';
 import type { Connector, LegacyRow } from '../../connector.ts';
-import { connectorKind, MAX_CANDIDATES, MAX_RELATED_ROWS } from '../../connector.ts';
+import { connectorKind, MAX_CANDIDATES } from '../../connector.ts';
 import type { Document } from '../../documents.ts';
 import { columnsOf, isDocument, rowsAt, standingAt, textsAt } from '../../documents.ts';
 import { textOf } from '../../values.ts';
@@ -123,12 +123,10 @@ const onceEach = (rows: readonly LegacyRow[]) =>
   rows.filter((row, index) => row.id === '' || rows.findIndex(({ id }) => id === row.id) === index);
 
 function relatedIn(document: Document | undefined, related: HttpSettings['related']) {
-  const named = Object.entries(related).map(([name, { path }]) => {
-    const rows = document ? rowsAt(document, path) : [];
-    if (rows.length <= MAX_RELATED_ROWS) return [name, rows] as const;
-    const detail = `related.${name} gives more than ${MAX_RELATED_ROWS} rows`;
-    throw new FootbridgeError('mapping_failed', { detail });
-  });
+  const named = Object.entries(related).map(([name, { path }]) => [
+    name,
+    document ? rowsAt(document, path) : [],
+  ]);
   return Object.fromEntries(named);
 }
 

@@ -6,7 +6,7 @@
 import type { Knex } from 'knex';
 import { FootbridgeError } from '../../../errors.ts';
 import type { Connector, LegacyRow, Related, Row } from '../../connector.ts';
-import { connectorKind, MAX_CANDIDATES, MAX_RELATED_ROWS } from '../../connector.ts';
+import { connectorKind, MAX_CANDIDATES } from '../../connector.ts';
 import type { SqlTemplate } from '../../sql-template.ts';
 import { textOf } from '../../values.ts';
 import type { Access, Engine, Failure } from './engine.ts';
@@ -117,13 +117,7 @@ function idOf(columns: Row, name: string): string {
 
 async function readRelated(pool: Pool, queries: [string, SqlTemplate][], id: string): Promise<Related> {
   const answers = queries.map(async ([name, template]) => {
-    const rows = await pool.rows((db) => raw(db, template, { id }));
-    if (rows.length > MAX_RELATED_ROWS) {
-      throw new FootbridgeError('mapping_failed', {
-        detail: `related.${name} gives more than ${MAX_RELATED_ROWS} rows`,
-      });
-    }
-    return [name, rows] as const;
+    return [name, await pool.rows((db) => raw(db, template, { id }))] as const;
   });
   return Object.fromEntries(await Promise.all(answers));
 }
