@@ -9,6 +9,10 @@ const REQUEST_TIMEOUT_MS = 15_000;
 const KEEP_ALIVE_MS = 5_000;
 const CONNECTIONS = 10_000;
 const IDLE_SWEEP_MS = 50;
+/** How long requests under way may take to finish when the process is told to stop. */
+const STOP_DEADLINE_MS = 15_000;
+/** Load balancers need a moment to notice that a node is not ready any more. */
+const NOT_READY_MS = 1_000;
 
 export interface Listener {
   readonly port: number;
@@ -59,11 +63,6 @@ export async function listen(handle: RequestListener, at: { host: string; port: 
     },
   };
 }
-
-/** How long requests under way may take to finish when the process is told to stop. */
-const STOP_DEADLINE_MS = 15_000;
-/** Load balancers need a moment to notice that a node is not ready any more. */
-const NOT_READY_MS = 1_000;
 
 /** For a node that says by now that it is not ready: no new connections after a moment, then what is under way finishes. */
 export async function stopListening(listener: Listener): Promise<void> {

@@ -30,13 +30,6 @@ function binaryOf({ columns }: Source, text: Text): Buffer | undefined {
   return undefined;
 }
 
-/** The hash's bytes, from a text or a binary column. */
-export function hashBytes(source: Source, length?: number): Buffer | undefined {
-  const binary = binaryOf(source, source.hash);
-  const isRaw = binary && (length === undefined ? !isText(binary) : binary.length === length);
-  return isRaw ? binary : decoded(source.hash, length);
-}
-
 /** Whether the hash comes from a binary column and is no text. */
 export function isBinaryHash(source: Source): boolean {
   const binary = binaryOf(source, source.hash);
@@ -55,12 +48,6 @@ export function withoutEscape(source: Source): Source {
 export function saltBytes(source: Source): Buffer | undefined {
   if (source.salt === undefined) return undefined;
   return binaryOf(source, source.salt) ?? Buffer.from(source.salt, 'utf8');
-}
-
-/** The salt decoded; from a binary column as it is. */
-export function saltDecoded(source: Source): Buffer | undefined {
-  const binary = binaryOf(source, source.salt);
-  return binary && !isText(binary) ? binary : decoded(source.salt);
 }
 
 function isText(bytes: Buffer): boolean {
