@@ -10,6 +10,8 @@ export const ERRORS = {
   replayed: [409, 'This signed request was already used.'],
   insufficient_scope: [403, 'The caller lacks the scope for this.'],
   no_export_ticket: [403, 'No ticket for this user and caller: the user has to log in first.'],
+  proof_needed: [403, 'Nothing proves that the user is there: a password, or your word that you checked it.'],
+  wrong_password: [401, 'The password is wrong, or there is no such user.'],
   ticket_expired: [403, 'The ticket has expired: the user has to log in again.'],
   ticket_used: [409, 'This ticket was already used.'],
   already_migrated: [410, 'This user has already moved: the secrets are no longer handed out.'],
@@ -19,6 +21,13 @@ export const ERRORS = {
   user_excluded: [403, 'This user is excluded from the migration.'],
   illegal_transition: [409, 'The user cannot go from the present state to the one asked for.'],
   already_linked: [409, 'This target user is already linked to somebody else.'],
+  target_conflict: [
+    409,
+    'The target has somebody with this username or email, and nothing proves that it is the same person.',
+  ],
+  target_refused: [502, 'The target refused what it was asked for.'],
+  target_unavailable: [503, 'The target does not answer at the moment.'],
+  target_without_api: [409, 'The settings do not say how to reach this target’s API.'],
   survey_running: [409, 'Another survey of this store is running.'],
   second_factor_missing: [
     409,

@@ -2,6 +2,7 @@
 import type { AcceptedFormat } from '../credentials/accepted-format.ts';
 import { auth0 } from './auth0/index.ts';
 import { cidaas } from './cidaas/index.ts';
+import type { TargetConnection } from './connection.ts';
 import { generic } from './generic/index.ts';
 import { keycloak } from './keycloak/index.ts';
 import { kratos } from './kratos/index.ts';
@@ -9,7 +10,7 @@ import type { HashReader, Target, TargetKind, Targets } from './target.ts';
 import type { TargetSettings } from './target-settings.ts';
 import { zitadel } from './zitadel/index.ts';
 
-export const TARGET_KINDS = { zitadel, generic } satisfies Record<string, TargetKind>;
+export const TARGET_KINDS = { zitadel, keycloak, generic } satisfies Record<string, TargetKind>;
 
 /** The systems that hashes can be written for, those included that nobody can be moved to yet. */
 export const HASH_READERS = {
@@ -30,15 +31,18 @@ export function hashReader(name: string): HashReader | undefined {
   return Object.values<HashReader>(HASH_READERS).find(({ kind }) => kind === alias);
 }
 
-/** What a kind of target reads when nothing else is configured; undefined for a kind that is not here. */
-export function acceptedBy(kind: string): readonly AcceptedFormat[] | undefined {
-  return hashReader(kind)?.accepts;
+export interface OpenTargetsOptions {
+  /** Ways of writing that failed their proof at start; nothing is written so. */
+  readonly unproved?: readonly AcceptedFormat['write'][];
+  /** Without it no target's API is opened. */
+  readonly issuer?: string;
+  /** The id of our identity provider at a target, as `target setup` stored it. */
+  readonly ourIdp?: (target: string) => Promise<string | undefined>;
 }
 
-/** `unproved`: ways of writing that failed their proof at start; nothing is written so. */
 export function openTargets(
   settings: readonly TargetSettings[],
-  unproved: readonly AcceptedFormat['write'][] = [],
+  { unproved = [], issuer, ourIdp = async () => undefined }: OpenTargetsOptions = {},
 ): Targets {
   const all = settings.map(({ accepts, ...own }): Target => {
     const kind: TargetKind = TARGET_KINDS[own.kind];
@@ -47,5 +51,19 @@ export function openTargets(
   });
   const byName = new Map(all.map((target) => [target.name, target]));
   const byClient = new Map(all.flatMap((target) => target.clientIds.map((clientId) => [clientId, target])));
-  return { all, byName: (name) => byName.get(name), byClient: (clientId) => byClient.get(clientId) };
+  const connections = new Map<string, TargetConnection>();
+  for (const target of issuer === undefined ? [] : all) {
+    const found = async () => target.api?.identityProvider ?? ourIdp(target.name);
+    const connection = target.api && target.connect?.(target, { issuer: issuer!, ourIdp: found });
+    if (connection) connections.set(target.name, connection);
+  }
+  return {
+    all,
+    byName: (name) => byName.get(name),
+    byClient: (clientId) => byClient.get(clientId),
+    connection: (name) => connections.get(name),
+    close: async () => {
+      for (const connection of connections.values()) await connection.close();
+    },
+  };
 }

@@ -4,6 +4,8 @@ import { z } from 'zod';
 import type { AcceptedFormat } from '../credentials/accepted-format.ts';
 import { count, httpUrl, secret } from '../settings.ts';
 import { TARGET_KINDS } from './index.ts';
+import { apiSettings, moveSettings, userSettings } from './move-settings.ts';
+import { setupSettings } from './setup-settings.ts';
 
 const whole = z.int().min(0);
 const bounds = z
@@ -104,7 +106,9 @@ export const oneTargetSettings = z.strictObject({
     .enum(Object.keys(TARGET_KINDS) as [keyof typeof TARGET_KINDS])
     .describe('What kind of system it is.'),
   displayName: z.string().min(1).max(80).describe('Shown to people who have already moved.'),
-  loginUrl: httpUrl.describe('Where people who have already moved are sent.'),
+  loginUrl: httpUrl.describe(
+    'Where people who have already moved are sent; {login_hint} in it becomes what the target knows them by.',
+  ),
   clientIds: z
     .array(z.string().min(1).max(128))
     .default([])
@@ -136,6 +140,10 @@ export const oneTargetSettings = z.strictObject({
     .prefault({})
     .describe('The fuse that stops a stolen credential.'),
   ticketSeconds: count(10, 300, 300).describe('How long after a login its ticket is good.'),
+  api: apiSettings.exactOptional().describe('How we reach its API; without it the target only fetches.'),
+  users: userSettings.prefault({}).describe('What its users look like.'),
+  move: moveSettings.prefault({}).describe('When people are moved, and how.'),
+  setup: setupSettings.prefault({}).describe('How `target setup` sets us up there.'),
   rollbackWindowSeconds: count(0, 90 * 86_400, 0).describe(
     'How long after the move secrets may still be fetched, with a new ticket. 0: never.',
   ),

@@ -7,6 +7,9 @@
  */
 import type { AcceptedFormat } from '../credentials/accepted-format.ts';
 import type { TotpSecret } from '../user.ts';
+import type { TargetConnection } from './connection.ts';
+import type { OpenPayload, PayloadDeps, TargetHook } from './hook.ts';
+import type { OpenSetup } from './setup.ts';
 import type { TargetSettings } from './target-settings.ts';
 
 /** An OpenID Connect claim without which the target cannot make a user. */
@@ -32,6 +35,23 @@ export interface HashReader {
 export interface TargetKind extends HashReader {
   readonly totp: TotpRules;
   readonly needs: readonly NeededClaim[];
+  /** Opens its API; a kind without it only fetches. Connects when first asked. */
+  connect?(target: Target, deps: ConnectDeps): TargetConnection;
+  /** What it calls at us. */
+  readonly hooks?: readonly TargetHook[];
+  /** How the bodies of its calls are opened; as JSON when absent. */
+  payloads?(target: Target, deps: PayloadDeps): OpenPayload;
+  /** Opens its API to set us up there (`target setup`); throws target_without_api. */
+  readonly openSetup?: OpenSetup;
+}
+
+export interface ConnectDeps {
+  /** The provider's issuer, as the target knows it. */
+  readonly issuer: string;
+  /** The id of our identity provider at the target, once it was set up there. */
+  readonly ourIdp: () => Promise<string | undefined>;
+  /** Seconds since the epoch; the system's clock by default. */
+  readonly nowSeconds?: () => number;
 }
 
 /** One configured target. */
@@ -42,6 +62,9 @@ export interface Targets {
   byName(name: string): Target | undefined;
   /** The target this OAuth client belongs to; a client belongs to one at most. */
   byClient(clientId: string): Target | undefined;
+  /** Its API, where the settings say how to reach it. */
+  connection(name: string): TargetConnection | undefined;
+  close(): Promise<void>;
 }
 
 export function readsTotp(rules: TotpRules, { algorithm, digits, periodSeconds }: TotpSecret): boolean {

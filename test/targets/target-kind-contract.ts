@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { passwordSettings } from '../../src/credentials/password-settings.ts';
 import { openPasswords } from '../../src/credentials/passwords.ts';
-import { acceptedBy, TARGET_KINDS } from '../../src/targets/index.ts';
+import { hashReader, TARGET_KINDS } from '../../src/targets/index.ts';
 import type { TargetKind } from '../../src/targets/target.ts';
 import { oneTargetSettings } from '../../src/targets/target-settings.ts';
 import type { Vector } from '../credentials/vectors.ts';
@@ -24,7 +24,7 @@ export function targetKindContract(kind: TargetKind): void {
 
   test('is on the shelf under its own name', () => {
     expect(Object.entries(TARGET_KINDS).find(([, listed]) => listed === kind)?.[0]).toBe(kind.kind);
-    expect(acceptedBy(kind.kind)).toBe(kind.accepts);
+    expect(hashReader(kind.kind)?.accepts).toBe(kind.accepts);
   });
 
   test('names every format once, with bounds that an operator could write', () => {

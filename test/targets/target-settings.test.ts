@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { acceptedBy, openTargets } from '../../src/targets/index.ts';
+import { hashReader, openTargets } from '../../src/targets/index.ts';
 import { targetSettings } from '../../src/targets/target-settings.ts';
 import { zitadel } from '../../src/targets/zitadel/index.ts';
 
@@ -98,6 +98,6 @@ describe('the targets', () => {
 
   test('read what their kind reads', () => {
     expect(targets.byName('main')?.accepts).toEqual(zitadel.accepts);
-    expect(acceptedBy('nothing-we-know')).toBeUndefined();
+    expect(hashReader('nothing-we-know')).toBeUndefined();
   });
 });

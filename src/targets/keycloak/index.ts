@@ -2,9 +2,10 @@
  * Keycloak, which ships PBKDF2 and Argon2 and takes credentials as documents; anything else needs a
  * `PasswordHashProvider` of one's own. It has no bounds at import: these are what a login can take in time.
  */
-import type { HashReader } from '../target.ts';
+import type { TargetKind } from '../target.ts';
+import { connectKeycloak } from './connection.ts';
 
-export const keycloak: HashReader = {
+export const keycloak: TargetKind = {
   kind: 'keycloak',
   evidence: 'run',
   accepts: [
@@ -17,4 +18,9 @@ export const keycloak: HashReader = {
     },
     { write: 'pbkdf2-keycloak', digests: ['sha1', 'sha256', 'sha512'], iterations: [1, 10_000_000] },
   ],
+  // Its credentials carry rules of their own, and more than these: they are what `connection.ts` writes.
+  totp: { algorithms: ['SHA1'], digits: [6], periodSeconds: [30] },
+  // Whoever comes without an address is made all the same, and asked for one on a page of Keycloak's.
+  needs: [],
+  connect: connectKeycloak,
 };

@@ -1,6 +1,10 @@
 /** ZITADEL, which reads hashes with its library passwap. */
 import type { AcceptedFormat } from '../../credentials/accepted-format.ts';
 import type { TargetKind } from '../target.ts';
+import { connectZitadel } from './connection.ts';
+import { zitadelHooks } from './hooks.ts';
+import { zitadelPayloads } from './payload.ts';
+import { openZitadelSetup } from './setup/index.ts';
 
 /** `HashedPassword.hash` in ZITADEL's user/v2 API. */
 const MAX_LENGTH = 200;
@@ -49,4 +53,8 @@ export const zitadel: TargetKind = {
   totp: { algorithms: ['SHA1'], digits: [6], periodSeconds: [30] },
   // Its login refuses to make a user without them.
   needs: ['given_name', 'family_name', 'preferred_username', 'email'],
+  connect: connectZitadel,
+  hooks: zitadelHooks,
+  payloads: zitadelPayloads,
+  openSetup: openZitadelSetup,
 };

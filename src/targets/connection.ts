@@ -1,0 +1,124 @@
+/**
+ * What we do at a target through its API, in words that fit every target. Whoever implements it turns these into the
+ * target's own calls, and the target's own errors into these outcomes.
+ */
+
+/** A person as they are to be at the target; made of the legacy entry by `migration/target-user.ts`. */
+export interface TargetUser {
+  /** Our subject: the id under which the target knows this person at us, its external identity provider. */
+  readonly sub: string;
+  readonly legacyId: string;
+  /** The id to ask for, the same at every try; targets that choose ids themselves ignore it. */
+  readonly targetUserId: string;
+  readonly username: string;
+  /** What the link to us calls the person: it comes back as login hint, so we must know them by it. The username when absent. */
+  readonly linkUserName?: string;
+  readonly givenName: string;
+  readonly familyName: string;
+  readonly nickname?: string;
+  readonly displayName?: string;
+  /** BCP 47. */
+  readonly locale?: string;
+  readonly email?: { readonly address: string; readonly isVerified: boolean };
+  readonly phone?: { readonly number: string; readonly isVerified: boolean };
+  /** Where at the target, if not in its default organization. */
+  readonly organization?: string;
+  readonly password?: { readonly encoded: string | object; readonly format: string };
+  /** Base 32 (RFC 4648), no padding. */
+  readonly totpSecret?: string;
+  /** Accounts at further external identity providers, by the provider's id at the target; ours is not among them. */
+  readonly identityProviderLinks: readonly TargetLink[];
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly grants: readonly TargetGrant[];
+}
+
+export interface TargetLink {
+  /** The provider's id at the target. */
+  readonly idpId: string;
+  readonly userId: string;
+  /** Never empty. */
+  readonly userName: string;
+}
+
+export interface TargetGrant {
+  readonly project: string;
+  readonly projectGrant?: string;
+  readonly roles: readonly string[];
+}
+
+/** What of a user a target has stored. */
+export type Stored = 'profile' | 'password' | 'totp' | 'links' | 'metadata' | 'grants';
+
+/** What a target could not store, and why; `code` is the target's own. */
+export interface NotStored {
+  readonly what: Stored;
+  readonly code: string;
+}
+
+export type ImportOutcome =
+  | {
+      readonly kind: 'created';
+      readonly targetUserId: string;
+      readonly stored: readonly Stored[];
+      readonly missing: readonly NotStored[];
+    }
+  /** This very person is there: under the id we ask for, or linked to our subject. */
+  | { readonly kind: 'exists'; readonly found: FoundUser }
+  /** Somebody has this username or email, and nothing proves that it is the same person. */
+  | { readonly kind: 'conflict'; readonly code: string; readonly found?: FoundUser }
+  /** The target will never take this user as they are. `code` is the target's own. */
+  | { readonly kind: 'refused'; readonly code: string; readonly sentence: string }
+  /** Another try may succeed: nobody knows whether this one did. */
+  | { readonly kind: 'unavailable'; readonly code: string; readonly retryAfterSeconds?: number };
+
+/** A user as the target has them. */
+export interface FoundUser {
+  readonly targetUserId: string;
+  readonly username: string;
+  /** What the target takes as login hint. */
+  readonly loginName: string;
+  readonly organization?: string;
+  readonly state: 'active' | 'inactive' | 'locked' | 'initial' | 'deleted';
+  readonly email?: { readonly address: string; readonly isVerified: boolean };
+  readonly hasPassword: boolean;
+  readonly hasTotp: boolean;
+  /** All external identity providers, ours included. */
+  readonly links: readonly TargetLink[];
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export interface ImportOptions {
+  /** Through the target's interface for many at once, where it has one. */
+  readonly bulk?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * All calls are bounded in time. Those that do not return outcomes throw target_unavailable (try again) and
+ * target_refused (the target's answer in `detail`).
+ */
+export interface TargetConnection {
+  /** One outcome per user, in order; never throws for a user's sake. Links every user to our subject. */
+  importUsers(users: readonly TargetUser[], options?: ImportOptions): Promise<readonly ImportOutcome[]>;
+  userById(targetUserId: string): Promise<FoundUser | undefined>;
+  /** The user linked to this subject of ours. */
+  userBySubject(sub: string): Promise<FoundUser | undefined>;
+  /** By what a person types at the target. More than one is nobody. */
+  userByLogin(login: string, organization?: string): Promise<FoundUser | undefined>;
+  /** The id of the user whose login is under way in this session of the target's own; only where it tells. */
+  userIdBySession?(targetSessionId: string): Promise<string | undefined>;
+  /** Stores what `user` has and `found` lacks, our link included; a password there is never replaced. Saying it again changes nothing. */
+  complete(
+    found: FoundUser,
+    user: TargetUser,
+  ): Promise<{ readonly stored: readonly Stored[]; readonly missing: readonly NotStored[] }>;
+  /** Replaces the password. */
+  setPassword(targetUserId: string, password: NonNullable<TargetUser['password']>): Promise<void>;
+  /** The next four answer nothing when it is so already, also for a user who is gone. */
+  deactivate(targetUserId: string): Promise<void>;
+  reactivate(targetUserId: string): Promise<void>;
+  remove(targetUserId: string): Promise<void>;
+  /** Takes away the link to our subject. */
+  unlink(targetUserId: string, sub: string): Promise<void>;
+  close(): Promise<void>;
+}

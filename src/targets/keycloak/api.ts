@@ -1,0 +1,91 @@
+/** Keycloak's Admin REST API of one realm: says who we are, keeps the pace, bounds the time, reads the errors. */
+import { Agent } from 'undici';
+import type { Answer, Question } from './exchange.ts';
+import { exchange, unanswered, whatOf } from './exchange.ts';
+import { KeycloakError, Unsent } from './keycloak-error.ts';
+import { Pace } from './pace.ts';
+import type { KeycloakSettings } from './service-account.ts';
+import { serviceAccountOf } from './service-account.ts';
+
+export interface CallOptions {
+  /** Sent as JSON. */
+  readonly body?: object;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface KeycloakApi {
+  /**
+   * `path` is what follows `/admin/realms/<realm>`, escaped already. Throws KeycloakError, also for waiting longer than
+   * `timeoutMs`, with everything that happens on the way in it: its turn, a token, a repeat.
+   */
+  call<T = unknown>(method: Question['method'], path: string, options?: CallOptions): Promise<Answer<T>>;
+  close(): Promise<void>;
+}
+
+/** More calls than that wait for a connection. */
+const CONNECTIONS = 16;
+/** Where 429 comes without Retry-After. */
+const UNSAID_RETRY_SECONDS = 1;
+
+/** Calls nobody yet. */
+export function openKeycloakApi(
+  api: KeycloakSettings,
+  deps: { readonly nowSeconds?: () => number } = {},
+): KeycloakApi {
+  const agent = new Agent({ connections: CONNECTIONS, pipelining: 1, connect: { timeout: api.timeoutMs } });
+  const account = serviceAccountOf(api, { ...deps, agent });
+  const pace = new Pace(api.perSecond);
+  const root = `/admin/realms/${encodeURIComponent(api.realm)}`;
+
+  /** Tells the pace and the account what an error means for the calls to come. */
+  const learn = (error: unknown, header: string) => {
+    if (!(error instanceof KeycloakError)) return;
+    if (error.status === 429) pace.hold(error.retryAfterSeconds ?? UNSAID_RETRY_SECONDS);
+    if (error.status === 401) account.renew(header);
+  };
+  const attempt = async (question: Omit<Question, 'authorization'>, untilMs: number) => {
+    await pace.turn(untilMs, question.signal);
+    const authorization = await orAborted(account.authorization(), question.signal);
+    return exchange(agent, { ...question, authorization }).catch((error) => {
+      learn(error, authorization);
+      throw error;
+    });
+  };
+
+  return {
+    async call<T>(method: Question['method'], path: string, { body, signal }: CallOptions = {}) {
+      const untilMs = performance.now() + api.timeoutMs;
+      const deadline = AbortSignal.timeout(api.timeoutMs);
+      const both = signal ? AbortSignal.any([signal, deadline]) : deadline;
+      const question = { origin: api.url, method, path: root + path, body, signal: both };
+      try {
+        const answer = await attempt(question, untilMs).catch((error) => {
+          if (both.aborted || !isRepeated(error, method)) throw error;
+          return attempt(question, untilMs);
+        });
+        return answer as Answer<T>;
+      } catch (error) {
+        throw unanswered(error, whatOf(question), both);
+      }
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+/** Once more where that can do no harm: nothing was done, or nothing is done by it. */
+const isRepeated = (error: unknown, method: Question['method']) =>
+  error instanceof KeycloakError &&
+  (error instanceof Unsent ||
+    error.status === 401 ||
+    error.status === 429 ||
+    (error.isTemporary && method === 'GET'));
+
+/** Waits no longer than the signal allows for what others wait for too. */
+function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  if (signal.aborted) return Promise.reject(signal.reason);
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}

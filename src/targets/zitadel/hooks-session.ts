@@ -1,0 +1,32 @@
+/** A password is typed at ZITADEL (request of `CreateSession` and `SetSession`), which has not looked at it yet. */
+import { isIP } from 'node:net';
+import type { HookCall, TargetHook } from '../hook.ts';
+import { bare, messageOf, readMethodCall, refusal, textOf } from './hooks-messages.ts';
+
+export const SESSION_METHODS = ['SessionService/CreateSession', 'SessionService/SetSession'];
+
+export const sessionHook: TargetHook = {
+  name: 'session',
+  summary: 'A password was typed at ZITADEL: checks it here for people whose password is not there yet.',
+  read(payload): HookCall {
+    const { request } = readMethodCall(payload, SESSION_METHODS);
+    const { user, password: check } = messageOf(request.checks);
+    const password = textOf(messageOf(check).password);
+    if (password === undefined) return { kind: 'ignored' };
+    const { userId, loginName } = messageOf(user);
+    const [targetUserId, login, targetSessionId] = [userId, loginName, request.sessionId].map(textOf);
+    const address = textOf(messageOf(request.userAgent).ip);
+    return {
+      kind: 'typed',
+      password,
+      ...(targetUserId ? { targetUserId } : {}),
+      ...(login ? { login } : {}),
+      ...(targetSessionId ? { targetSessionId } : {}),
+      ...(address && isIP(address) ? { network: address } : {}),
+    };
+  },
+  answer(payload, result) {
+    if (result.kind === 'refused') return refusal(result);
+    return bare(readMethodCall(payload, SESSION_METHODS).request);
+  },
+};
