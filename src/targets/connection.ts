@@ -24,6 +24,11 @@ export interface TargetUser {
   /** Where at the target, if not in its default organization. */
   readonly organization?: string;
   readonly password?: { readonly encoded: string | object; readonly format: string };
+  /**
+   * Stands in the password's place at a creation: the hash of something nobody knows, so that the target asks for a
+   * password at all, which is then proved here. As long as it stands there, the user has no password.
+   */
+  readonly placeholder?: NonNullable<TargetUser['password']>;
   /** Base 32 (RFC 4648), no padding. */
   readonly totpSecret?: string;
   /** Accounts at further external identity providers, by the provider's id at the target; ours is not among them. */

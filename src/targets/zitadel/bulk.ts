@@ -20,12 +20,14 @@ const MAX_METADATA_BYTES = 16_384;
 /** Of our own limit: ZITADEL gives up before we do, and says so. */
 const TIMEOUT_SHARE = 0.8;
 
-export function isBulkable({ email, phone, links, hash, totpSecret, metadata }: FittingUser): boolean {
+export function isBulkable(user: FittingUser): boolean {
+  const { email, phone, links, hash, placeholderHash, totpSecret, metadata } = user;
   const bytes = metadata.reduce((sum, [key, value]) => sum + Buffer.byteLength(key + value), 0);
   return (
     email.isVerified &&
     phone?.isVerified !== false &&
     (links.length > 0 || hash !== undefined) &&
+    placeholderHash === undefined &&
     totpSecret === undefined &&
     bytes <= MAX_METADATA_BYTES
   );

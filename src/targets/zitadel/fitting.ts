@@ -6,10 +6,12 @@ import type { ImportOutcome, NotStored, TargetLink, TargetUser } from '../connec
 
 /** A user as every message of ZITADEL's takes them. */
 export interface FittingUser
-  extends Omit<TargetUser, 'email' | 'password' | 'identityProviderLinks' | 'metadata'> {
+  extends Omit<TargetUser, 'email' | 'password' | 'placeholder' | 'identityProviderLinks' | 'metadata'> {
   readonly email: NonNullable<TargetUser['email']>;
   /** The encoded hash. */
   readonly hash?: string;
+  /** Instead of it, where the password is still to come. */
+  readonly placeholderHash?: string;
   /** Ours first, where our identity provider is known. */
   readonly links: readonly TargetLink[];
   /** None is empty. */
@@ -33,7 +35,7 @@ const INTERNATIONAL = /^\+[1-9]\d{5,14}$/;
 export function fit(user: TargetUser, ourIdp: string | undefined): Fitting {
   const reason = unacceptable(user);
   if (reason) return { kind: 'refused', code: reason[0], sentence: reason[1] };
-  const { email, password, identityProviderLinks, metadata, phone, locale, ...rest } = user;
+  const { email, password, placeholder, identityProviderLinks, metadata, phone, locale, ...rest } = user;
   const phoneNumber = phone?.number.replace(/[\s()./-]/g, '');
   const hasPhone = phoneNumber !== undefined && INTERNATIONAL.test(phoneNumber);
   const links = linksOf(user, ourIdp);
@@ -50,6 +52,7 @@ export function fit(user: TargetUser, ourIdp: string | undefined): Fitting {
     // It only chooses a language: nobody is refused for it.
     ...(locale !== undefined && locale.length <= MAX_LOCALE && { locale }),
     ...(password && { hash: password.encoded as string }),
+    ...(placeholder && !password && { placeholderHash: placeholder.encoded as string }),
     links: links.filter(isLink),
     metadata: entries.filter(isEntry),
   };

@@ -32,7 +32,7 @@ const verification = (isVerified: boolean) => (isVerified ? { isVerified } : { r
 
 /** `zitadel.user.v2.AddHumanUserRequest`: all or nothing, in one commit. */
 export function addHumanUser(user: FittingUser): Message {
-  const { email, phone, organization, hash, totpSecret } = user;
+  const { email, phone, organization, hash = user.placeholderHash, totpSecret } = user;
   return {
     method: 'POST',
     path: '/v2/users/human',
@@ -44,13 +44,19 @@ export function addHumanUser(user: FittingUser): Message {
       profile: profileOf(user),
       email: { email: email.address, ...verification(email.isVerified) },
       ...(phone && { phone: { phone: phone.number, ...verification(phone.isVerified) } }),
-      metadata: entriesOf(user.metadata),
+      metadata: entriesOf(withMark(user)),
       ...(hash !== undefined && hashed(hash)),
       idpLinks: user.links,
       ...(totpSecret !== undefined && { totpSecret }),
     },
   };
 }
+
+/** The metadata that says that a user's password is a placeholder. */
+export const PLACEHOLDER_MARK = 'footbridge_password';
+
+const withMark = ({ metadata, placeholderHash }: FittingUser): FittingUser['metadata'] =>
+  placeholderHash === undefined ? metadata : [...metadata, [PLACEHOLDER_MARK, 'placeholder']];
 
 const profileOf = ({ givenName, familyName, nickname, displayName, locale }: FittingUser) => ({
   givenName,

@@ -9,6 +9,9 @@ const TAKEN_ID = /^COMMAND-(?:7yiox1isql|k2unb|ziuna)$/;
 /** An identity provider that is not there, or not for this organization. */
 const UNKNOWN_IDP = 'COMMAND-39nf2';
 
+/** An organization that is not there is forbidden to everybody. */
+const UNKNOWN_ORGANIZATION = 'AUTH-Bs7Ds';
+
 /** Somebody has this id, this name or this link. */
 export const isTaken = (error: ZitadelError) => error.status === 409 || isTakenId(error);
 export const isTakenId = (error: ZitadelError) => TAKEN_ID.test(error.id ?? '');
@@ -27,7 +30,7 @@ export const isAmbiguous = (error: ZitadelError) => error.isTemporary && error.s
 export const isNobodysFault = (error: ZitadelError) =>
   error.isTemporary ||
   error.status === 401 ||
-  error.status === 403 ||
+  (error.status === 403 && error.id !== UNKNOWN_ORGANIZATION) ||
   (error.id === undefined && error.code !== INVALID_ARGUMENT);
 
 export function failed(

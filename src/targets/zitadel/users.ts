@@ -14,6 +14,7 @@ import {
   findUsers,
   getUser,
   LINK_ADDED,
+  PLACEHOLDER_MARK,
   send,
 } from './messages.ts';
 import { isNotFound } from './outcomes.ts';
@@ -29,7 +30,7 @@ export interface Asking {
 /** `zitadel.user.v2.User`; a field with its default value is left out. */
 interface User {
   readonly userId: string;
-  readonly details?: { readonly resourceOwner?: string };
+  readonly details?: { readonly resourceOwner?: string; readonly creationDate?: string };
   readonly state?: string;
   readonly username?: string;
   readonly preferredLoginName?: string;
@@ -157,7 +158,9 @@ async function found(asking: Asking, user: User): Promise<FoundUser | undefined>
     state,
     ...(email && { email: { address: email, isVerified } }),
     hasPassword:
-      human.passwordChanged !== undefined || authMethodTypes.includes('AUTHENTICATION_METHOD_TYPE_PASSWORD'),
+      (human.passwordChanged !== undefined ||
+        authMethodTypes.includes('AUTHENTICATION_METHOD_TYPE_PASSWORD')) &&
+      !isPlaceholder(user, metadata),
     hasTotp: authMethodTypes.includes('AUTHENTICATION_METHOD_TYPE_TOTP'),
     links,
     metadata: Object.fromEntries(
@@ -165,6 +168,12 @@ async function found(asking: Asking, user: User): Promise<FoundUser | undefined>
     ),
   };
 }
+
+/** Whatever is set later makes it a password: the mark counts only for the one that the user was made with. */
+const isPlaceholder = ({ human, details }: User, metadata: readonly { key?: string }[]) =>
+  human?.passwordChanged !== undefined &&
+  human.passwordChanged === details?.creationDate &&
+  metadata.some(({ key }) => key === PLACEHOLDER_MARK);
 
 const isText = (text: string) => text.trim() !== '' && [...text].length <= MAX_TEXT;
 

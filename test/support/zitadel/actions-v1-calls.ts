@@ -6,7 +6,7 @@ import { alreadyExists, notFound, precondition } from './errors.ts';
 import type { Call } from './handlers.ts';
 import { handle } from './handlers.ts';
 import type { Instance } from './instance.ts';
-import { listDetails, matchesText, page } from './user-answers.ts';
+import { listDetailsV1, matchesText, page } from './user-answers.ts';
 
 /** External Authentication has three triggers; the other flows are none of ours. */
 export const FLOWS: Readonly<Record<string, readonly string[]>> = {
@@ -77,7 +77,7 @@ export const actionV1Handlers = handle(ManagementService, {
       ),
     );
     return {
-      details: listDetails(instance, all.length),
+      details: listDetailsV1(instance, all.length),
       result: page(all, query).map((one) => shown(instance, one)),
     };
   },

@@ -10,7 +10,7 @@ import { handle } from './handlers.ts';
 import type { Instance, StoredEvent } from './instance.ts';
 import { permissionOf } from './permissions.ts';
 import { SERVICES } from './services.ts';
-import { listDetails, matchesText, page } from './user-answers.ts';
+import { listDetailsV1, matchesText, page } from './user-answers.ts';
 
 const MOST_EVENTS = 1_000;
 
@@ -108,7 +108,7 @@ export const instanceHandlers = [
         name,
         state: 'PROJECT_STATE_ACTIVE' as const,
       }));
-      return { details: listDetails(instance, all.length), result };
+      return { details: listDetailsV1(instance, all.length), result };
     },
     addProjectRole({ projectId, roleKey = '', displayName = '' }, { instance, organization }) {
       const { roles } = projectOf(instance, [projectId, organization]);
@@ -122,7 +122,7 @@ export const instanceHandlers = [
         queries.every(({ keyQuery }) => !keyQuery || matchesText(key, keyQuery.key ?? '', keyQuery.method)),
       );
       const result = page(all, { asc: true, ...query }).map(([key, displayName]) => ({ key, displayName }));
-      return { details: listDetails(instance, all.length), result };
+      return { details: listDetailsV1(instance, all.length), result };
     },
   }),
 ];

@@ -155,6 +155,8 @@ export class Instance {
   readonly flows = new Map<string, readonly string[]>();
   /** What Actions V1 did at logins, in order. */
   readonly actionRuns: (ActionRun & { readonly name: string; readonly trigger: string })[] = [];
+  /** Whether a login makes a foreign hash ZITADEL's own, as it does there: off, so that tests find what was imported. */
+  rehashes = false;
   /** Whether grants need their project and roles, which ZITADEL wants: tests without either leave it off. */
   checksProjects = false;
   readonly projects = new Map<string, Project>();

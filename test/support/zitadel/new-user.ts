@@ -48,7 +48,8 @@ export async function addUser(instance: Instance, given: NewUser, actor: Actor):
       userName,
     })),
     metadata: Object.fromEntries((given.metadata ?? []).map(({ key = '', value = '' }) => [key, value])),
-    createdAt: instance.time,
+    // One event makes both.
+    createdAt: password?.changedAt ?? instance.time,
     changedAt: instance.time,
     sequence: 0,
   };

@@ -7,7 +7,7 @@ import { OrganizationService } from '@zitadel/proto/zitadel/org/v2/org_service_p
 import { alreadyExists, precondition } from './errors.ts';
 import { handle } from './handlers.ts';
 import type { Actor, Instance, Organization } from './instance.ts';
-import { listDetails, matchesText, page, userById } from './user-answers.ts';
+import { listDetails, listDetailsV1, matchesText, page, userById } from './user-answers.ts';
 import { addGrant, grantById } from './users-v1.ts';
 import { organizationOf } from './users-v2.ts';
 
@@ -108,7 +108,7 @@ export const organizationHandlers = [
         ...shown(instance, one),
         state: 'ORG_STATE_ACTIVE' as const,
       }));
-      return { details: listDetails(instance, all.length), result };
+      return { details: listDetailsV1(instance, all.length), result };
     },
     getOrgByID({ id = '' }, { instance }) {
       return { org: { ...shown(instance, organizationOf(instance, id)), ...IS_ACTIVE } };

@@ -63,7 +63,7 @@ export async function checkPassword(instance: Instance, user: User, password: st
 
 /** What was hashed by others becomes ZITADEL's own at the first login. */
 function rehash(instance: Instance, user: User, password: string): void {
-  if (!user.password || user.password.hash.startsWith('$scrypt$ln=14,r=8,p=1$')) return;
+  if (!instance.rehashes || !user.password || user.password.hash.startsWith('$scrypt$ln=14,r=8,p=1$')) return;
   user.password.hash = hashed(password);
   instance.userEvent(user, ['user.human.password.hash.updated', { encodedHash: user.password.hash }], SYSTEM);
 }

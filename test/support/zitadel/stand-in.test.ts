@@ -133,6 +133,14 @@ describe('hashes', () => {
     expect(await create(hashed(hash))).toMatchObject({ status: 400, body: { details: [{ id }] } });
   });
 
+  test('of others become its own at the first login, where that is on', async () => {
+    await create({ userId: '1', ...hashed(MD5) });
+    zitadel.instance.rehashes = true;
+    await zitadel.ownLogin('anna', 'password');
+    expect(zitadel.instance.users.get('1')?.password?.hash).toMatch(/^\$scrypt\$/);
+    expect((await zitadel.ownLogin('anna', 'password')).kind).toBe('logged-in');
+  });
+
   test('a plain password has to be as the policy wants it, and too many wrong ones lock', async () => {
     expect((await create({ password: { password: 'simple' } })).status).toBe(400);
     await create({ userId: '1', password: { password: 'Simple-Enough-1' } });

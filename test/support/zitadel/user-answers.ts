@@ -114,3 +114,9 @@ export const v1Details = (instance: Instance, total: number) => ({
   processedSequence: String(instance.events.length),
   viewTimestamp: instance.time,
 });
+
+/** The first version says when by another name. */
+export function listDetailsV1(instance: Instance, total: number) {
+  const { timestamp, ...details } = listDetails(instance, total);
+  return { ...details, viewTimestamp: timestamp };
+}

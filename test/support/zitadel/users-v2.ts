@@ -12,7 +12,7 @@ import { listDetails, matches, page, shownUser, userById } from './user-answers.
 
 export function organizationOf(instance: Instance, id: string): Organization {
   const organization = instance.organizations.get(id);
-  if (!organization) throw notFound('COMMAND-QXPGs', 'Errors.Org.NotFound');
+  if (!organization) throw precondition('COMMAND-QXPGs', 'Errors.Org.NotFound');
   return organization;
 }
 
