@@ -40,13 +40,23 @@ export async function authenticate(
 ): Promise<Caller> {
   const { authorization } = request.headers;
   const signature = signatureHeader(request.headers, SIGNATURE_HEADERS);
-  if (authorization !== undefined) return byToken(deps, authorization, scope);
+  if (authorization !== undefined) return byToken(deps, request.headers, scope);
   if (signature !== undefined) return bySignature(deps, { ...request, signature }, scope);
   throw new FootbridgeError('unauthorized');
 }
 
-async function byToken(deps: CallerDeps, authorization: string, scope: MigrationScope): Promise<Caller> {
-  const token = BEARER.exec(authorization)?.[1];
+/** The access token of an Authorization header (RFC 6750 section 2.1). Throws unauthorized where there is none at all. */
+export function bearerOf({ authorization }: IncomingHttpHeaders): string | undefined {
+  if (authorization === undefined) throw new FootbridgeError('unauthorized');
+  return BEARER.exec(authorization)?.[1];
+}
+
+async function byToken(
+  deps: CallerDeps,
+  headers: IncomingHttpHeaders,
+  scope: MigrationScope,
+): Promise<Caller> {
+  const token = bearerOf(headers);
   const client = token && (await deps.resolveToken(token));
   if (!client) throw new FootbridgeError('unauthorized', { detail: 'the access token is not valid' });
   const target = deps.targets.byClient(client.clientId);

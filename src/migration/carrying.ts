@@ -22,12 +22,12 @@ export interface CarryingDeps {
   readonly onError?: (error: unknown) => void;
 }
 
-/** For logins of any client. A login never fails because nothing could be carried over: the next one will do it. */
+/** For logins of any client, or at a target that is named. A login never fails because nothing could be carried over: the next one will do it. */
 export function carryFor(deps: CarryingDeps, targets: Pick<Targets, 'byClient'>) {
   return async (
-    login: Omit<ProvedPassword, 'target'> & { readonly clientId: string },
+    login: Omit<ProvedPassword, 'target'> & { readonly clientId: string; readonly target?: Target },
   ): Promise<readonly Part[]> => {
-    const target = targets.byClient(login.clientId);
+    const target = login.target ?? targets.byClient(login.clientId);
     if (!target || hasLeft(login.state, target)) return [];
     try {
       return await carry(deps, { ...login, target });

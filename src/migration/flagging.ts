@@ -98,14 +98,15 @@ function checkFound(row: LedgerRow | undefined, targetUserId: string | undefined
 
 /**
  * Sets or clears the legacy store's own mark, where its connector can. The ledger is the truth: a mark that could not
- * be written is audited and left to reconciliation.
+ * be written (false) is audited and left to who comes by again, reconciliation at last.
  */
 export async function flagLegacy(
-  { db, directory, pseudonym }: FlaggingDeps,
+  { db, directory, pseudonym }: Pick<FlaggingDeps, 'directory' | 'pseudonym'> & { readonly db: Queryable },
   { sub, migrated, actor }: { sub: string; migrated: boolean; actor: string },
-): Promise<void> {
+): Promise<boolean> {
   try {
     await directory.flag?.(sub, migrated);
+    return true;
   } catch (error) {
     const code = isFootbridgeError(error) ? error.code : 'internal';
     await appendAudit(db, {
@@ -114,5 +115,6 @@ export async function flagLegacy(
       subject: pseudonym(sub),
       detail: { migrated, code },
     });
+    return false;
   }
 }

@@ -12,6 +12,8 @@ export interface RouteDescription {
   readonly summary: string;
   /** The scope an access token needs, or `signature` where only a signature opens. */
   readonly scope: string;
+  /** False where a signature does not open it, though it is no GET. */
+  readonly takesSignature?: boolean;
   readonly parameters?: z.ZodObject;
   readonly request?: z.ZodType;
   readonly response: z.ZodType;

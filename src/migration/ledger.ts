@@ -3,100 +3,18 @@
  * table of transitions, writes the row, the outbox and the audit record, all or nothing.
  */
 import { FootbridgeError } from '../errors.ts';
-import type { Json } from '../store/audit-log.ts';
 import { auditPart } from '../store/audit-log.ts';
 import type { Queryable } from '../store/db.ts';
 import { sqlStateOf, statement, UNIQUE_VIOLATION } from '../store/db.ts';
 import type { Part } from '../store/statement.ts';
 import { BLOCKED_OF } from './blocked-rewrites.ts';
 import { CAPTURED_OF, wipePart } from './captured-passwords.ts';
+import type { LedgerRow, Move } from './ledger-row.ts';
+import { LEDGER_COLUMNS as COLUMNS, WRITES } from './ledger-row.ts';
 import type { Event, State } from './states.ts';
 import { EVENTS, nextState, statesBefore, TRANSITIONS } from './states.ts';
 
-export interface LedgerRow {
-  readonly target: string;
-  readonly sub: string;
-  readonly legacyId: string | null;
-  readonly state: State;
-  /** Counts the moves. */
-  readonly version: number;
-  /** Outlives going back to `legacy`, because the user at the target does. */
-  readonly targetUserId: string | null;
-  readonly provedAt: Date | null;
-  /** RFC 8176 values of the last proof. */
-  readonly amr: readonly string[] | null;
-  readonly releasedAt: Date | null;
-  readonly createdAt: Date | null;
-  readonly migratedAt: Date | null;
-  readonly stateChangedAt: Date;
-  /** What became of the password when the secrets were released. */
-  readonly password: PasswordOutcome | null;
-}
-
-/** `carried`: the stored hash, rewritten; `rehashed`: recovered and hashed; `captured`: hashed at a login. */
-export type PasswordOutcome = 'carried' | 'rehashed' | 'captured' | 'reset' | 'none';
-
-export interface Move {
-  readonly target: string;
-  readonly sub: string;
-  readonly event: Event;
-  /** Who moves the user, as the audit log names them: `user`, `client:<id>`, `operator:<name>`. */
-  readonly actor: string;
-  /** The audit log's pseudonym of `sub`. */
-  readonly subject: Buffer;
-  /** With `prove` and `enqueue`. */
-  readonly legacyId?: string;
-  /** With `prove`. */
-  readonly amr?: readonly string[];
-  /** With `create`, which needs it. */
-  readonly targetUserId?: string;
-  /** With `release`. */
-  readonly password?: PasswordOutcome;
-  /** For the audit record; no secrets. */
-  readonly detail?: Readonly<Record<string, Json>>;
-}
-
-const COLUMNS = `target, sub, legacy_id as "legacyId", state, version, target_user_id as "targetUserId",
-  proved_at as "provedAt", amr, released_at as "releasedAt", created_at as "createdAt",
-  migrated_at as "migratedAt", state_changed_at as "stateChangedAt", password`;
-
-/** What an event writes besides the state: column → expression, and the values of its expressions from $3 on. */
-interface Writes {
-  readonly columns: Readonly<Record<string, string>>;
-  readonly values?: (move: Move) => unknown[];
-}
-
-const WRITES: Readonly<Record<Event, Writes>> = {
-  prove: {
-    columns: { proved_at: 'now()', legacy_id: '$3::text', amr: '$4::text[]' },
-    values: ({ legacyId, amr }) => [legacyId ?? null, amr ?? null],
-  },
-  enqueue: { columns: { legacy_id: '$3::text' }, values: ({ legacyId }) => [legacyId ?? null] },
-  release: {
-    columns: { released_at: 'now()', password: '$3::text' },
-    values: ({ password }) => [password ?? null],
-  },
-  create: {
-    columns: { created_at: 'now()', target_user_id: '$3::text' },
-    values: ({ targetUserId }) => [targetUserId],
-  },
-  confirm: { columns: { migrated_at: 'now()' } },
-  revert: {
-    columns: {
-      proved_at: 'null',
-      amr: 'null',
-      released_at: 'null',
-      created_at: 'null',
-      migrated_at: 'null',
-      password: 'null',
-    },
-  },
-  'cut-over': { columns: {} },
-  retire: { columns: {} },
-  exclude: { columns: {} },
-  fail: { columns: {} },
-  delete: { columns: {} },
-};
+export type { LedgerRow, Move, PasswordOutcome } from './ledger-row.ts';
 
 /** The statement that makes one event happen, generated from the table of transitions. */
 function moveText(event: Event): { text: string; gate: string } {
@@ -238,6 +156,20 @@ const FIND = statement(`select ${COLUMNS} from ledger where target = $1 and sub 
 
 export async function find(q: Queryable, target: string, sub: string): Promise<LedgerRow | undefined> {
   const [row] = await q.run<LedgerRow>(FIND, [target, sub]);
+  return row;
+}
+
+const FIND_BY_TARGET_USER = statement(
+  `select ${COLUMNS} from ledger where target = $1 and target_user_id = $2`,
+);
+
+/** Whoever is linked to this user of the target, or was before going back. */
+export async function findByTargetUser(
+  q: Queryable,
+  target: string,
+  targetUserId: string,
+): Promise<LedgerRow | undefined> {
+  const [row] = await q.run<LedgerRow>(FIND_BY_TARGET_USER, [target, targetUserId]);
   return row;
 }
 

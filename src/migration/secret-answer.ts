@@ -1,18 +1,17 @@
 /** What a target is told about one user, in the formats it reads. */
 
-import { createHash } from 'node:crypto';
 import type { JWK } from 'jose';
 import { CompactEncrypt, importJWK } from 'jose';
-import type { AcceptedFormat } from '../credentials/accepted-format.ts';
-import type { Passwords, Translation } from '../credentials/passwords.ts';
-import { isRefusal, refuse } from '../credentials/reasons.ts';
+import type { Passwords } from '../credentials/passwords.ts';
+import { isRefusal } from '../credentials/reasons.ts';
 import { encodeBase32 } from '../credentials/totp.ts';
 import type { Json } from '../store/audit-log.ts';
 import type { Target } from '../targets/target.ts';
 import { readsTotp } from '../targets/target.ts';
-import type { LegacyEntry, StoredPassword, TotpSecret } from '../user.ts';
-import type { Captured } from './captured-passwords.ts';
+import type { TotpSecret } from '../user.ts';
 import { factorAnswer, factorCounts } from './factor-answer.ts';
+import type { GivenInput } from './given-password.ts';
+import { auditOf, passwordFor } from './given-password.ts';
 import type { PasswordOutcome } from './ledger.ts';
 import { missingClaims, profileClaims, usernameOf } from './profile.ts';
 import type { SecretsAnswer } from './schemas.ts';
@@ -24,16 +23,11 @@ export interface AnswerDeps {
   readonly issuer: string;
 }
 
-export interface AnswerInput {
-  readonly entry: LegacyEntry;
+export interface AnswerInput extends GivenInput {
   readonly target: Target;
   /** Names of formats to choose from; all that the target reads when absent. */
   readonly formats?: readonly string[] | undefined;
   readonly state: State;
-  /** Of a login at the facade. */
-  readonly captured?: Captured | undefined;
-  /** Ways of rewriting that are not to be trusted: `[format, write]`. */
-  readonly blocked: readonly (readonly [format: string, write: string])[];
 }
 
 export interface PreparedAnswer {
@@ -73,54 +67,6 @@ export async function secretAnswer(
     password: outcome,
     released: { password: auditOf(password), totp: totpReleased, ...factorCounts(factors) },
   };
-}
-
-interface Given {
-  readonly password: Translation;
-  readonly outcome: PasswordOutcome;
-}
-
-/** What was captured of this very password, else the first stored one that can be rewritten, else one that can be recovered. */
-async function passwordFor(
-  passwords: AnswerDeps['passwords'],
-  accepts: readonly AcceptedFormat[],
-  { entry, captured, blocked }: AnswerInput,
-): Promise<Given> {
-  const known = captured && accepts.some(({ write }) => write === captured.format) ? captured : undefined;
-  if (known) return { password: known as Translation, outcome: 'captured' };
-  let refusal: Translation | undefined;
-  for (const stored of entry.credentials.passwords) {
-    const translation = translate(passwords, stored, accepts, blocked);
-    if (!isRefusal(translation)) return { password: translation, outcome: 'carried' };
-    if (translation.reason === 'recoverable') {
-      const fresh = await passwords.rehash(stored, accepts);
-      if (!isRefusal(fresh)) return { password: fresh, outcome: 'rehashed' };
-    }
-    refusal ??= translation;
-  }
-  return { password: refusal ?? refuse('no_hash'), outcome: refusal ? 'reset' : 'none' };
-}
-
-function translate(
-  passwords: AnswerDeps['passwords'],
-  stored: StoredPassword,
-  accepts: readonly AcceptedFormat[],
-  blocked: AnswerInput['blocked'],
-): Translation {
-  const identified = passwords.identify(stored);
-  const format = isRefusal(identified) ? stored.format : identified.format;
-  const isBlocked = (write: string) => blocked.some(([from, into]) => from === format && into === write);
-  const trusted = accepts.filter(({ write }) => !isBlocked(write));
-  const translation = passwords.translate(stored, trusted);
-  const lost = isRefusal(translation) && trusted.length < accepts.length;
-  return lost && !isRefusal(passwords.translate(stored, accepts)) ? refuse('rewrite_blocked') : translation;
-}
-
-function auditOf(password: Translation): Json {
-  if (isRefusal(password)) return { reason: password.reason };
-  const { encoded, format } = password;
-  const text = typeof encoded === 'string' ? encoded : JSON.stringify(encoded);
-  return { format, sha256: createHash('sha256').update(text).digest('hex') };
 }
 
 function totpFor(target: Target, totp: TotpSecret): NonNullable<SecretsAnswer['totp']> {

@@ -5,7 +5,7 @@ import { nowSeconds } from '../clock.ts';
 import { FootbridgeError } from '../errors.ts';
 import type { Queryable } from '../store/db.ts';
 import { statement } from '../store/db.ts';
-import type { SigningKey } from './signature.ts';
+import type { SigningKey, VerifiedSignature } from './signature.ts';
 import { verifySignature } from './signature.ts';
 
 export interface SignedCallDeps {
@@ -37,9 +37,14 @@ export async function takeSignedCall(
 ): Promise<string> {
   const signature = verifySignature({ ...call, nowSeconds: (deps.nowSeconds ?? nowSeconds)() }, keys);
   if (!signature) throw new FootbridgeError('bad_signature');
-  const [first] = await deps.db.run(SEE, [signature.id, signature.expiresAt]);
-  if (!first) throw new FootbridgeError('replayed');
+  await takeOnce(deps, signature);
   return signature.keyId;
+}
+
+/** Throws replayed, storage_unavailable. */
+export async function takeOnce({ db }: SignedCallDeps, signature: VerifiedSignature): Promise<void> {
+  const [first] = await db.run(SEE, [signature.id, signature.expiresAt]);
+  if (!first) throw new FootbridgeError('replayed');
 }
 
 /** Two tolerances later, so that a node with a slow clock cannot take the call again. */

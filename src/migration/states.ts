@@ -104,6 +104,11 @@ export function hasTargetUser(state: State): boolean {
   return WITH_TARGET_USER.includes(state);
 }
 
+/** Whether somebody in this state may be made at the target, or completed there. */
+export function isMovable(state: State): boolean {
+  return nextState(state, 'release') !== undefined && state !== 'migrated';
+}
+
 /** Whether a target that reports `wanted` tells nothing new. */
 export function hasReached(state: State, wanted: 'created' | 'migrated'): boolean {
   return WITH_TARGET_USER.indexOf(state) >= WITH_TARGET_USER.indexOf(wanted);

@@ -1,8 +1,9 @@
-/** Removes what has served its time: redemptions, signatures, counts, old outbox rows. */
+/** Removes what has served its time: redemptions, signatures, counts, old outbox rows, moves that were given up. */
 import type { Queryable, Statement } from '../store/db.ts';
 import { SWEEP_CAPTURED } from './captured-passwords.ts';
 import { SWEEP_OUTBOX } from './ledger.ts';
 import { SWEEP_SIGNATURES } from './signed-calls.ts';
+import { SWEEP_WORK } from './target-work.ts';
 import { SWEEP_TICKETS } from './tickets.ts';
 import { SWEEP_RATE, SWEEP_VOLUME } from './volume-fuse.ts';
 
@@ -21,6 +22,7 @@ export async function sweepMigration(db: Queryable): Promise<number> {
     SWEEP_VOLUME,
     SWEEP_OUTBOX,
     SWEEP_CAPTURED,
+    SWEEP_WORK,
   ]) {
     total += await sweep(db, table);
   }

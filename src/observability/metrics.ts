@@ -1,6 +1,13 @@
 /** Prometheus metrics. Labels are from closed sets: no user, no free text. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
+export interface Sources {
+  readonly hashing: () => { readonly running: number; readonly queued: number };
+  readonly moves: () => Promise<
+    readonly { readonly target: string; readonly waiting: number; readonly givenUp: number }[]
+  >;
+}
+
 export interface Metrics {
   readonly registry: Registry;
   readonly logins: Counter<'result'>;
@@ -9,18 +16,29 @@ export interface Metrics {
   readonly passwordsReleased: Counter<'target' | 'password'>;
   readonly requests: Histogram<'route' | 'status'>;
   readonly secretsReleased: Counter<'result'>;
+  readonly moves: Counter<'target' | 'road' | 'result'>;
+  readonly moveSeconds: Histogram<'target' | 'road'>;
+  readonly hookCalls: Counter<'target' | 'hook' | 'call' | 'result'>;
+  readonly lookups: Counter<'target' | 'found'>;
   readonly backchannelLogouts: Counter<'result'>;
   readonly legacySessions: Counter<'app' | 'outcome'>;
   readonly storageUp: Gauge;
   readonly hashingQueue: Gauge<'state'>;
+  readonly movesWaiting: Gauge<'target' | 'state'>;
+  /** Where the gauges' values come from when they are asked for. */
+  watch(sources: Partial<Sources>): void;
 }
 
-export function openMetrics(hashing: () => { running: number; queued: number }): Metrics {
+export function openMetrics(): Metrics {
+  let sources: Sources = { hashing: () => ({ running: 0, queued: 0 }), moves: async () => [] };
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: 'footbridge_' });
   const registers = [registry];
   return {
     registry,
+    watch: (more) => {
+      sources = { ...sources, ...more };
+    },
     logins: new Counter({
       name: 'footbridge_logins_total',
       help: 'Login attempts by result.',
@@ -58,6 +76,46 @@ export function openMetrics(hashing: () => { running: number; queued: number }):
       labelNames: ['result'],
       registers,
     }),
+    moves: new Counter({
+      name: 'footbridge_moves_total',
+      help: 'Tries to make somebody at a target, by what asked for it and result.',
+      labelNames: ['target', 'road', 'result'],
+      registers,
+    }),
+    moveSeconds: new Histogram({
+      name: 'footbridge_move_seconds',
+      help: 'How long such a try took.',
+      labelNames: ['target', 'road'],
+      buckets: [0.05, 0.2, 0.5, 1, 3, 10, 30],
+      registers,
+    }),
+    movesWaiting: new Gauge({
+      name: 'footbridge_moves_waiting',
+      help: 'People who are being made at a target: still to be tried, and given up.',
+      labelNames: ['target', 'state'],
+      registers,
+      async collect() {
+        // While our database is down the other metrics are wanted all the more.
+        const counted = await sources.moves().catch(() => undefined);
+        this.reset();
+        for (const { target, waiting, givenUp } of counted ?? []) {
+          this.set({ target, state: 'waiting' }, waiting);
+          this.set({ target, state: 'given_up' }, givenUp);
+        }
+      },
+    }),
+    hookCalls: new Counter({
+      name: 'footbridge_hook_calls_total',
+      help: 'Calls of targets at our hooks, by what they meant and result.',
+      labelNames: ['target', 'hook', 'call', 'result'],
+      registers,
+    }),
+    lookups: new Counter({
+      name: 'footbridge_target_lookups_total',
+      help: 'People looked for at a target, and whether it has them.',
+      labelNames: ['target', 'found'],
+      registers,
+    }),
     backchannelLogouts: new Counter({
       name: 'footbridge_backchannel_logouts_total',
       help: 'Logout tokens by result.',
@@ -81,7 +139,7 @@ export function openMetrics(hashing: () => { running: number; queued: number }):
       labelNames: ['state'],
       registers,
       collect() {
-        const { running, queued } = hashing();
+        const { running, queued } = sources.hashing();
         this.set({ state: 'running' }, running);
         this.set({ state: 'queued' }, queued);
       },

@@ -1,6 +1,18 @@
 /** Client settings as oidc-provider's metadata (OpenID Connect Dynamic Client Registration 1.0, section 2). */
 import type { ClientMetadata } from 'oidc-provider';
-import type { ClientSettings } from './provider-settings.ts';
+import type { Target, Targets } from '../targets/target.ts';
+import { JWT_IDP_CLIENT } from './jwt-idp-client.ts';
+import type { ClientSettings, ProviderSettings } from './provider-settings.ts';
+
+/** The target that a login at a client is for: the client's own, or the one that it leads to. */
+export function targetOfClients(
+  { clients, jwtIdp }: Pick<ProviderSettings, 'clients' | 'jwtIdp'>,
+  targets: Pick<Targets, 'byClient' | 'byName'>,
+): (clientId: string) => Target | undefined {
+  const leads = new Map(clients.map(({ clientId, leadsTo }) => [clientId, leadsTo]));
+  leads.set(JWT_IDP_CLIENT, jwtIdp?.target);
+  return (clientId) => targets.byClient(clientId) ?? targets.byName(leads.get(clientId) ?? '');
+}
 
 export function clientMetadata(client: ClientSettings): ClientMetadata {
   const usesCode = client.grantTypes.includes('authorization_code');

@@ -16,6 +16,7 @@ export class Answered extends Error {}
 const PAGES: Partial<Record<keyof typeof ERRORS, ErrorKind>> = {
   legacy_unavailable: 'legacy_down',
   storage_unavailable: 'storage_down',
+  target_unavailable: 'storage_down',
   hashing_overloaded: 'overloaded',
   throttled: 'throttled',
   not_found: 'not_found',
@@ -25,7 +26,7 @@ const PAGES: Partial<Record<keyof typeof ERRORS, ErrorKind>> = {
 };
 
 /** Paths whose callers speak JSON whatever their Accept header says. */
-const MACHINES = /^\/(token|me|jwks|request|\.well-known|migration|hooks|webhooks|legacy)(\/|$)/;
+const MACHINES = /^\/(token|me|jwks|jwt\/jwks|request|\.well-known|migration|hooks|webhooks|legacy)(\/|$)/;
 export const isMachine = (ctx: Context): boolean =>
   MACHINES.test(ctx.path) || ctx.accepts('json', 'html') !== 'html';
 

@@ -12,14 +12,19 @@ import { FootbridgeError } from '../errors.ts';
 import { appendAudit } from '../store/audit-log.ts';
 import type { Db } from '../store/db.ts';
 import type { Part } from '../store/statement.ts';
+import type { Target } from '../targets/target.ts';
 import { sessionCookieName } from './cookies.ts';
 import { Answered, fail } from './failure.ts';
 import { guard, securityHeaders } from './guard.ts';
+import type { JwtIdpOptions } from './jwt-idp.ts';
+import { jwtIdpRoutes } from './jwt-idp.ts';
+import { JWT_IDP_CLIENT } from './jwt-idp-client.ts';
 import type { ProviderKeys } from './keys.ts';
 import type { LoginRoutesOptions } from './login-routes.ts';
 import { loginRoutes } from './login-routes.ts';
 import type { BackchannelLogout } from './logout.ts';
 import { endSessionsOf } from './logout.ts';
+import { LookupRate } from './lookup-rate.ts';
 import type { ErrorKind, Page, Pages } from './pages/index.ts';
 import type { ProviderOptions } from './provider.ts';
 import { createProvider } from './provider.ts';
@@ -27,13 +32,15 @@ import { sessionsOf } from './records.ts';
 import { currentScope, RaceLost, RequestScope } from './request-scope.ts';
 
 /** What logins need and the front makes. */
-type FrontsOwn = 'uses' | 'relyingParty' | 'suspect';
+type FrontsOwn = 'uses' | 'relyingParty' | 'suspect' | 'lookups';
 
 export interface FrontOptions
   extends Omit<ProviderOptions, 'keys' | 'renderError' | 'renderLogout' | 'renderLoggedOut'>,
     Omit<LoginRoutesOptions, 'provider' | 'renderPage' | 'scopes' | 'issuer' | 'clientName' | FrontsOwn> {
   readonly db: Db;
   readonly pages: Pages;
+  /** Whose JWT hand-over we do, where the settings name one. */
+  readonly jwtIdpTarget?: Target;
   readonly backchannel: BackchannelLogout;
   /** Other rooms' routes on the public listener. */
   readonly routers: (door: ProviderDoor) => readonly Router[];
@@ -60,7 +67,7 @@ export interface Front {
 }
 
 /** Answered without our database. */
-const WITHOUT_STORAGE = /^\/(\.well-known\/|jwks$|assets\/)/;
+const WITHOUT_STORAGE = /^\/(\.well-known\/|jwks$|jwt\/jwks$|assets\/)/;
 
 export function openFront(options: FrontOptions, keys: ProviderKeys): Front {
   let handle = build(options, keys);
@@ -75,6 +82,7 @@ export function openFront(options: FrontOptions, keys: ProviderKeys): Front {
 function build(options: FrontOptions, keys: ProviderKeys): ReturnType<Provider['callback']> {
   const render = renderer(options);
   const names = new Map(options.settings.clients.map((client) => [client.clientId, client.name]));
+  names.set(JWT_IDP_CLIENT, options.jwtIdpTarget?.displayName);
   const provider = createProvider({ ...options, keys, ...renderings(names, render) });
   options.backchannel.attach(provider);
   provider.on('server_error', (ctx: KoaContextWithOIDC, error) => options.onError(error, ctx.path));
@@ -113,16 +121,28 @@ function build(options: FrontOptions, keys: ProviderKeys): ReturnType<Provider['
     endSessions: async (sub) =>
       endSessionsOf(provider, currentScope(options.scopes), await sessionsOf(options.db, sub)),
   };
-  for (const router of [login, ...options.routers(door)]) {
+  const handOver = handOverRoutes(options, { provider, keys: keys.jwtIdp, renderPage: render.page });
+  for (const router of [login, ...handOver, ...options.routers(door)]) {
     use(router.routes() as Middleware);
   }
   return provider.callback();
+}
+
+function handOverRoutes(
+  { settings, jwtIdpTarget: target, keyring, directory }: FrontOptions,
+  made: Pick<JwtIdpOptions, 'provider' | 'keys' | 'renderPage'>,
+): readonly Router[] {
+  const { issuer, jwtIdp, lifetimes } = settings;
+  if (!jwtIdp || !target) return [];
+  const { sessionSeconds } = lifetimes;
+  return [jwtIdpRoutes({ ...made, settings: jwtIdp, target, issuer, sessionSeconds, keyring, directory })];
 }
 
 function factorDeps({ db, keyring, settings }: FrontOptions): Pick<LoginRoutesOptions, FrontsOwn> {
   const { origin, hostname } = new URL(settings.issuer);
   const { rpId = hostname, userVerification } = settings.login.passkeys;
   return {
+    lookups: new LookupRate(settings.login.networkLookups),
     uses: new FactorUses(db, keyring),
     relyingParty: { rpId, origin, userVerification },
     suspect: (sub, action) =>
@@ -130,7 +150,8 @@ function factorDeps({ db, keyring, settings }: FrontOptions): Pick<LoginRoutesOp
   };
 }
 
-const ROUTES = /^\/(\.well-known|auth|token|me|jwks|request|session|login|migration|legacy|assets)(?:\/|$)/;
+const ROUTES =
+  /^\/(\.well-known|auth|token|me|jwks|request|session|login|jwt|migration|legacy|assets)(?:\/|$)/;
 
 function measured({ onRequest }: FrontOptions): Middleware {
   return async (ctx, next) => {
@@ -171,7 +192,7 @@ function cacheHeaders({ pages, settings, storageUp }: FrontOptions): Middleware 
     if (!WITHOUT_STORAGE.test(ctx.path) && !storageUp())
       throw new FootbridgeError('storage_unavailable', { retryAfterSeconds: 2 });
     await next();
-    if (ctx.status === 200 && (ctx.path === '/jwks' || ctx.path.startsWith('/.well-known/'))) {
+    if (ctx.status === 200 && (/^\/(jwt\/)?jwks$/.test(ctx.path) || ctx.path.startsWith('/.well-known/'))) {
       ctx.set('Cache-Control', `public, max-age=${settings.keys.cacheSeconds}`);
     }
   };

@@ -1,5 +1,5 @@
 /**
- * Signing keys (RS256 and ES256) and cookie keys, sealed under the master key in `provider_keys`. Of each purpose there
+ * Signing keys (RS256 and ES256), cookie keys and the JWT hand-over's own, sealed under the master key in `provider_keys`. Of each purpose there
  * is one current key, one next (already published, so that no client ever meets an unknown one) and previous ones.
  */
 import { randomBytes } from 'node:crypto';
@@ -10,9 +10,11 @@ import type { Db, Queryable } from '../store/db.ts';
 import { statement } from '../store/db.ts';
 import type { Keyring } from '../store/encryption.ts';
 
-export type KeyPurpose = 'RS256' | 'ES256' | 'cookie';
+export type KeyPurpose = 'RS256' | 'ES256' | 'cookie' | 'jwt-idp';
 export type KeyState = 'next' | 'current' | 'previous';
 const PURPOSES: readonly KeyPurpose[] = ['RS256', 'ES256', 'cookie'];
+/** Made where the JWT hand-over is set up. */
+const JWT_IDP: KeyPurpose = 'jwt-idp';
 const RSA_BITS = 2048;
 
 export interface KeyInfo {
@@ -26,6 +28,8 @@ export interface KeyInfo {
 export interface ProviderKeys {
   /** Private JWKs: current first (the first of an algorithm signs), then next, then previous. */
   readonly signing: readonly JWK[];
+  /** Of the JWT hand-over, in the same order; none where it was never set up. */
+  readonly jwtIdp: readonly JWK[];
   /** Current first; all of them verify. */
   readonly cookie: readonly string[];
   /** Changes whenever any key does. */
@@ -43,7 +47,7 @@ const INSERT = statement('insert into provider_keys (kid, purpose, state, sealed
 const LOCK = statement(`select pg_advisory_xact_lock(hashtext('footbridge.provider_keys'))`);
 
 async function makeKey(tx: Queryable, keyring: Keyring, purpose: KeyPurpose, state: KeyState): Promise<void> {
-  const made = purpose === 'cookie' ? cookieKey() : await signingKey(purpose);
+  const made = purpose === 'cookie' ? cookieKey() : await signingKey(purpose === 'ES256' ? 'ES256' : 'RS256');
   await tx.run(INSERT, [made.kid, purpose, state, keyring.seal('provider-key', made.secret, made.kid)]);
 }
 
@@ -59,11 +63,15 @@ async function signingKey(alg: 'RS256' | 'ES256') {
 }
 
 /** Makes what is missing, under a lock: five nodes that start together make one set. */
-export async function ensureKeys(db: Db, keyring: Keyring): Promise<void> {
+export async function ensureKeys(
+  db: Db,
+  keyring: Keyring,
+  { jwtIdp = false }: { readonly jwtIdp?: boolean } = {},
+): Promise<void> {
   await db.transaction(async (tx) => {
     await tx.run(LOCK);
     const rows = await tx.run<KeyRow>(SELECT);
-    for (const purpose of PURPOSES) {
+    for (const purpose of jwtIdp ? [...PURPOSES, JWT_IDP] : PURPOSES) {
       for (const state of ['current', 'next'] as const) {
         if (!rows.some((row) => row.purpose === purpose && row.state === state))
           await makeKey(tx, keyring, purpose, state);
@@ -83,8 +91,11 @@ export async function loadKeys(db: Db, keyring: Keyring): Promise<ProviderKeys> 
     }
     return { ...row, secret: secret.toString() };
   });
+  const jwks = (...purposes: readonly KeyPurpose[]) =>
+    opened.filter((key) => purposes.includes(key.purpose)).map((key) => JSON.parse(key.secret) as JWK);
   return {
-    signing: opened.filter((key) => key.purpose !== 'cookie').map((key) => JSON.parse(key.secret) as JWK),
+    signing: jwks('RS256', 'ES256'),
+    jwtIdp: jwks(JWT_IDP),
     cookie: opened.filter((key) => key.purpose === 'cookie').map((key) => key.secret),
     fingerprint: rows.map((row) => `${row.kid}:${row.state}`).join(' '),
   };
@@ -128,6 +139,7 @@ export async function rotateKeys(db: Db, keyring: Keyring, rotation: Rotation): 
     await tx.run(PROMOTE[0], [rotation.keepPreviousSeconds]);
     await tx.run(PROMOTE[1]);
     await tx.run(PROMOTE[2]);
-    for (const purpose of PURPOSES) await makeKey(tx, keyring, purpose, 'next');
+    const current = (await tx.run<KeyRow>(SELECT)).filter(({ state }) => state === 'current');
+    for (const { purpose } of current) await makeKey(tx, keyring, purpose, 'next');
   });
 }

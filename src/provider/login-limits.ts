@@ -6,6 +6,7 @@ import type { FootbridgeError } from '../errors.ts';
 import type { Directory } from '../legacy/directory.ts';
 import type { Db } from '../store/db.ts';
 import type { Part } from '../store/statement.ts';
+import type { Target } from '../targets/target.ts';
 import type { StoredPassword, User } from '../user.ts';
 import type { Factors } from './login-factors.ts';
 import type { Bucket, Standing, Throttle } from './throttle.ts';
@@ -25,22 +26,31 @@ export type Proof =
     }
   | { readonly kind: 'moved'; readonly user: User; readonly target: string }
   | { readonly kind: 'wrong' | 'locked' }
-  | { readonly kind: 'throttled'; readonly waitSeconds: number };
+  | Throttled;
 
-export interface LoginDeps {
+export interface Throttled {
+  readonly kind: 'throttled';
+  readonly waitSeconds: number;
+}
+
+/** What proving a password needs, wherever it was typed. */
+export interface PasswordDeps {
   readonly db: Db;
   readonly directory: Directory;
   readonly passwords: Passwords;
   readonly throttle: Throttle;
-  readonly uses: FactorUses;
-  readonly relyingParty: RelyingParty;
-  /** A part named `ledger_state` with columns target, state, captured and blocked: where this user stands at this client's target. */
-  readonly ledgerStatePart: (sub: string, clientId: string) => Part | undefined;
   readonly failureFloorMs: number;
   /** What a proved password leaves behind for the target: parts of the statement that stores the login. */
   readonly carry?: (proved: CarriedLogin) => Promise<readonly Part[]>;
   /** A record that lets nobody in: ambiguous, or not to be mapped. The person is told nothing; the operator should be. */
   readonly onUnusableRecord?: (error: FootbridgeError) => void;
+}
+
+export interface LoginDeps extends PasswordDeps {
+  /** A part named `ledger_state` with columns target, state, captured and blocked: where this user stands at this client's target. */
+  readonly ledgerStatePart: (sub: string, clientId: string) => Part | undefined;
+  readonly uses: FactorUses;
+  readonly relyingParty: RelyingParty;
   /** Writes what somebody should look into to the audit log. */
   readonly suspect: (sub: string, action: string) => Promise<void>;
 }
@@ -50,7 +60,9 @@ type Blocked = readonly (readonly [format: string, write: string])[];
 
 export interface CarriedLogin {
   readonly sub: string;
+  /** Whose target it is carried to, unless `target` says it. */
   readonly clientId: string;
+  readonly target?: Target;
   readonly password: string;
   readonly stored: readonly StoredPassword[];
   /** The one that opened; undefined where the store itself was asked. */
@@ -73,11 +85,11 @@ export interface Circumstances extends Standing {
 }
 
 /** Tries when the limits allow it; behind others of the same bucket it waits for their outcome and looks again. */
-export async function withinLimits(
-  deps: LoginDeps,
-  asked: { buckets: Bucket[]; ledger?: Part | undefined; signal?: AbortSignal | undefined },
-  work: (circumstances: Circumstances) => Promise<Proof>,
-): Promise<Proof> {
+export async function withinLimits<T>(
+  deps: Pick<PasswordDeps, 'db' | 'throttle'>,
+  asked: { buckets: readonly Bucket[]; ledger?: Part | undefined; signal?: AbortSignal | undefined },
+  work: (circumstances: Circumstances) => Promise<T>,
+): Promise<T | Throttled> {
   const { throttle } = deps;
   for (;;) {
     const [circumstances, look] = await throttle.look(asked.buckets, () => readCircumstances(deps, asked));
@@ -93,8 +105,8 @@ export async function withinLimits(
 
 /** Failures so far and where the user stands in the ledger, in one statement. */
 async function readCircumstances(
-  deps: LoginDeps,
-  { buckets, ledger }: { buckets: Bucket[]; ledger?: Part | undefined },
+  deps: Pick<PasswordDeps, 'db' | 'throttle'>,
+  { buckets, ledger }: { buckets: readonly Bucket[]; ledger?: Part | undefined },
 ): Promise<Circumstances> {
   const parts = [deps.throttle.statePart(buckets), ...(ledger ? [ledger] : [])];
   const [row] = await deps.db.runParts<{

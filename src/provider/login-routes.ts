@@ -2,10 +2,10 @@
 import Router from '@koa/router';
 import type { Context } from 'koa';
 import { LOGIN_PATH } from './interaction-cookie.ts';
-import type { LoginRoutesOptions } from './login-flow.ts';
 import { LoginFlow } from './login-flow.ts';
+import type { LoginRoutesOptions } from './login-options.ts';
 
-export type { LoginRoutesOptions } from './login-flow.ts';
+export type { LoginRoutesOptions } from './login-options.ts';
 
 export function loginRoutes(options: LoginRoutesOptions): Router {
   const router = new Router({ prefix: `${LOGIN_PATH}/:uid` });

@@ -1,6 +1,9 @@
 /** The provider's settings: issuer, clients, lifetimes, limits. */
 import { z } from 'zod';
 import { count, httpOrigin, httpUrl, secret } from '../settings.ts';
+import type { TargetSettings } from '../targets/target-settings.ts';
+import { JWT_IDP_CLIENT } from './jwt-idp-client.ts';
+import { jwtIdpSettings } from './jwt-idp-settings.ts';
 
 const DAY = 86_400;
 
@@ -52,6 +55,24 @@ export const clientSettings = z
       .boolean()
       .default(false)
       .describe('Accepts only pushed authorization requests (RFC 9126).'),
+    leadsTo: z
+      .string()
+      .optional()
+      .describe(
+        'A target’s name: people who log in to this client are moved there and go on there. The login asks for the username first.',
+      ),
+    mayEnsure: z
+      .array(z.string())
+      .default([])
+      .describe(
+        'Targets, by name, that this client may have people moved to (POST /migration/users/ensure).',
+      ),
+    trustedProof: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether its word that it has just checked a person’s password counts as a proof. Whoever has its credentials can then move anybody.',
+      ),
   })
   .superRefine((client, context) => {
     const fail = (path: string, message: string) =>
@@ -63,6 +84,8 @@ export const clientSettings = z
     if (client.grantTypes.includes('authorization_code') && client.redirectUris.length === 0) {
       fail('redirectUris', 'authorization_code needs at least one redirect URI');
     }
+    if (client.trustedProof && client.mayEnsure.length === 0)
+      fail('trustedProof', 'this client may ensure nobody: name targets in mayEnsure');
     for (const [index, uri] of client.redirectUris.entries()) {
       if (!URL.canParse(uri) || new URL(uri).hash || uri.includes('*'))
         fail(`redirectUris.${index}`, 'expected an absolute URI without fragment or wildcard');
@@ -111,6 +134,9 @@ const ownSettings = z.strictObject({
       networkFailures: count(1, 100_000, 100).describe(
         'Wrong passwords per minute and network (/24, /64) before it has to wait.',
       ),
+      networkLookups: count(1, 100_000, 120).describe(
+        'Usernames per minute, network and node that are looked up before the password is asked for (`leadsTo`); beyond it everybody is asked for the password.',
+      ),
       factorFailures: count(1, 20, 5).describe('Wrong one-time codes before the second factor is locked.'),
       blockSeconds: count(1, 3600, 30).describe('The first wait; it doubles with each further failure.'),
       maxBlockSeconds: count(1, 86_400, 900).describe('The longest wait.'),
@@ -132,6 +158,9 @@ const ownSettings = z.strictObject({
         .describe('Passkeys as second factor (Web Authentication).'),
     })
     .prefault({}),
+  jwtIdp: jwtIdpSettings
+    .optional()
+    .describe('For a ZITADEL that asks us who is here by its JWT identity provider.'),
   acceptedOrigins: z
     .array(httpOrigin)
     .default([])
@@ -146,7 +175,12 @@ const ownSettings = z.strictObject({
 /** An address is no domain: no passkey can be used there. */
 const isInside = (host: string, domain: string) => host === domain || host.endsWith(`.${domain}`);
 
-export const providerSettings = ownSettings.superRefine(({ issuer, login }, context) => {
+export const providerSettings = ownSettings.superRefine(({ issuer, login, clients }, context) => {
+  const ours = clients.findIndex(({ clientId }) => clientId === JWT_IDP_CLIENT);
+  if (ours >= 0) {
+    const path = ['clients', ours, 'clientId'];
+    context.addIssue({ code: 'custom', path, message: `${JWT_IDP_CLIENT} is a client of our own` });
+  }
   const { rpId } = login.passkeys;
   const { hostname } = new URL(issuer);
   if (rpId === undefined || isInside(hostname, rpId)) return;
@@ -154,3 +188,34 @@ export const providerSettings = ownSettings.superRefine(({ issuer, login }, cont
   context.addIssue({ code: 'custom', path: ['login', 'passkeys', 'rpId'], message });
 });
 export type ProviderSettings = z.output<typeof providerSettings>;
+
+/** A name in these settings that no target has, or that cannot be meant. */
+export interface WrongTarget {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+}
+
+/** What only all settings together can tell: the targets that clients and the JWT hand-over name. */
+export function wrongTargets(
+  { clients, jwtIdp }: ProviderSettings,
+  targets: readonly Pick<TargetSettings, 'name' | 'clientIds' | 'api'>[],
+): WrongTarget[] {
+  const byName = new Map(targets.map((target) => [target.name, target]));
+  const owned = new Set(targets.flatMap(({ clientIds }) => clientIds));
+  const wrong: WrongTarget[] = [];
+  const check = (name: string, path: readonly (string | number)[]) => {
+    const target = byName.get(name);
+    if (!target) wrong.push({ path, message: `no target is called ${name}` });
+    else if (!target.api)
+      wrong.push({ path, message: `${name} has no api: nobody can be moved there by us` });
+  };
+  for (const [index, client] of clients.entries()) {
+    const at = ['clients', index] as const;
+    if (client.leadsTo !== undefined) check(client.leadsTo, [...at, 'leadsTo']);
+    for (const [i, name] of client.mayEnsure.entries()) check(name, [...at, 'mayEnsure', i]);
+    if (client.leadsTo !== undefined && owned.has(client.clientId))
+      wrong.push({ path: [...at, 'leadsTo'], message: 'this client is a target’s own' });
+  }
+  if (jwtIdp) check(jwtIdp.target, ['jwtIdp', 'target']);
+  return wrong;
+}

@@ -14,6 +14,7 @@ import { accountOf, CLAIMS_BY_SCOPE } from './claims.ts';
 import { clientMetadata } from './clients.ts';
 import { cookieSettings } from './cookies.ts';
 import { LOGIN_PATH } from './interaction-cookie.ts';
+import { jwtIdpClient } from './jwt-idp-client.ts';
 import type { ProviderKeys } from './keys.ts';
 import { interactionPolicyFor } from './policy.ts';
 import type { ProviderSettings } from './provider-settings.ts';
@@ -66,7 +67,10 @@ function configuration(options: ProviderOptions): Configuration {
   const clients = new Map(settings.clients.map((client) => [client.clientId, client]));
   return {
     adapter: adapterFactory(scopes, keyring),
-    clients: settings.clients.map(clientMetadata),
+    clients: [
+      ...settings.clients.map(clientMetadata),
+      ...(settings.jwtIdp ? [jwtIdpClient(settings.issuer)] : []),
+    ],
     jwks: { keys: keys.signing as NonNullable<Configuration['jwks']>['keys'] },
     cookies: cookieSettings(settings.issuer, keys.cookie),
     ...protocol(clients),

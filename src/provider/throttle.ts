@@ -193,13 +193,13 @@ export class Throttle {
     for (const look of this.#looks) if (look.names.some((name) => failed.has(name))) look.isOld = true;
   }
 
-  /** Forgets the failures of a bucket whose owner has just proved the password. */
-  clearPart(bucket: Bucket): Part {
-    this.#blockedUntilMs.delete(nameOf(bucket));
+  /** Forgets the failures of buckets whose owner has just proved the password. */
+  clearPart(...buckets: readonly Bucket[]): Part {
+    for (const bucket of buckets) this.#blockedUntilMs.delete(nameOf(bucket));
     return {
       name: 'cleared',
-      text: 'delete from login_attempts where bucket = $1::bytea',
-      values: [bucket.key],
+      text: 'delete from login_attempts where bucket = any($1::bytea[])',
+      values: [buckets.map((bucket) => bucket.key)],
     };
   }
 

@@ -36,7 +36,11 @@ export const apiSettings = z
 /** Which users: the first rule that fits counts. */
 const condition = z
   .strictObject({
-    emailDomain: z.string().min(1).optional().describe('What stands behind the @ of the email address.'),
+    emailDomain: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('What stands behind the @ of the email address, if it is verified.'),
     role: z.string().min(1).optional(),
     group: z.string().min(1).optional(),
   })

@@ -41,7 +41,22 @@ export interface Person {
   readonly credentials?: Partial<Credentials>;
 }
 
+/** What the front is made of, for those who put more beside it. */
+export type StageParts = Pick<
+  FrontOptions,
+  | 'settings'
+  | 'keyring'
+  | 'scopes'
+  | 'db'
+  | 'directory'
+  | 'passwords'
+  | 'throttle'
+  | 'failureFloorMs'
+  | 'pages'
+>;
+
 export interface Stage {
+  readonly parts: StageParts;
   readonly issuer: string;
   readonly db: Db;
   readonly databaseUrl: string;
@@ -60,7 +75,7 @@ export interface StageOptions {
   readonly clients?: readonly object[];
   readonly settings?: object;
   readonly people?: readonly Person[];
-  readonly overrides?: Partial<FrontOptions>;
+  readonly overrides?: Partial<FrontOptions> | ((parts: StageParts) => Partial<FrontOptions>);
 }
 
 export const ANNA: Person = { login: 'anna', password: 'correct horse', email: 'anna@example.com' };
@@ -93,20 +108,24 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
     delivered: () => undefined,
     failed: (_c, _n, error) => stage.errors.push(error),
   });
+  const parts: StageParts = {
+    settings,
+    keyring,
+    scopes,
+    db,
+    directory,
+    passwords: plainPasswords,
+    throttle: new Throttle(db, keyring, settings.login),
+    failureFloorMs: settings.login.failureFloorMs,
+    pages: openPages(pagesSettings.parse({})),
+  };
+  const { overrides = {} } = options;
   const front = openFront(
     {
-      settings,
-      keyring,
-      scopes,
-      db,
-      directory,
-      passwords: plainPasswords,
-      throttle: new Throttle(db, keyring, settings.login),
+      ...parts,
       ledgerStatePart: () => undefined,
-      failureFloorMs: settings.login.failureFloorMs,
       userBySub: directory.userBySub,
       ticket: () => undefined,
-      pages: openPages(pagesSettings.parse({})),
       backchannel,
       routers: () => [],
       loginParts: () => [],
@@ -114,12 +133,13 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
       onError: (error) => stage.errors.push(error),
       targetLink: (target) => ({ name: target, href: 'https://target.example/' }),
       startLegacySessions: async () => ({ setCookies: [] }),
-      ...options.overrides,
+      ...(typeof overrides === 'function' ? overrides(parts) : overrides),
     },
     await loadKeys(db, keyring),
   );
   listener.value = await listen(front.handle, { host: '127.0.0.1', port });
   return Object.assign(stage, {
+    parts,
     issuer,
     db,
     databaseUrl: database.url,

@@ -39,6 +39,15 @@ export interface LoginPage {
   readonly cancelHref?: string;
 }
 
+/** Posts `username`, `form_token`: the password, if any is needed, is asked for on the login page. */
+export interface UsernamePage {
+  readonly page: 'username';
+  readonly action: string;
+  readonly formToken: string;
+  readonly clientName?: string;
+  readonly cancelHref?: string;
+}
+
 /** By what a right password can be followed. */
 export type Way = 'passkey' | 'totp' | 'recovery';
 
@@ -125,6 +134,7 @@ export interface FormPostPage {
 
 export type Page =
   | LoginPage
+  | UsernamePage
   | CodePage
   | RecoveryPage
   | PasskeyPage

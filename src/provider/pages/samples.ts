@@ -45,6 +45,8 @@ export const SAMPLES: Readonly<Record<string, Page>> = {
     ]),
   ),
   'login-throttled-wait': { ...login, username: 'erika', problem: 'throttled', retryAfterSeconds: 45 },
+  username: { ...login, page: 'username', clientName: 'Sample Shop', cancelHref: '/login/sample/abort' },
+  'username-plain': { ...login, page: 'username' },
   code: { ...code, cancelHref: '/login/sample/abort' },
   'code-wrong': { ...code, problem: 'wrong' },
   'code-throttled': { ...code, problem: 'throttled', retryAfterSeconds: 60 },

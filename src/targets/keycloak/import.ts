@@ -28,7 +28,7 @@ const BULK = 100;
 export const importEach = (work: Importing, users: readonly TargetUser[]) =>
   inParts(users, (user) => importOne(work, user));
 
-/** Whom Keycloak skipped, and all of a part that it refused as a whole, are tried one by one. */
+/** Whom Keycloak did not take with the others is tried alone. */
 export async function importBulk(work: Importing, users: readonly TargetUser[]): Promise<ImportOutcome[]> {
   const outcomes: ImportOutcome[] = [];
   for (let at = 0; at < users.length; at += BULK) {
@@ -37,10 +37,9 @@ export async function importBulk(work: Importing, users: readonly TargetUser[]):
     const fresh = part.filter((_user, index) => before[index] === undefined);
     const added = await addAll(work, fresh);
     const after = await inParts(part, async (user, index) => {
-      const known = before[index] ?? added.failure;
-      const id = added.ids.get(user.username);
-      if (known) return known;
-      return id === undefined ? importOne(work, user) : asOutcome(() => created(work, user, id));
+      const done = before[index] ?? added.get(user);
+      if (done === undefined) return importOne(work, user);
+      return typeof done === 'string' ? asOutcome(() => created(work, user, done)) : done;
     });
     outcomes.push(...after);
   }
@@ -121,41 +120,53 @@ async function taken(
   return { kind: 'conflict', code, ...(other && { found: foundUserOf(other) }) };
 }
 
-interface Added {
-  /** By username. */
-  readonly ids: ReadonlyMap<string, string>;
-  /** Nobody knows whether it was done: the outcome of them all. */
-  readonly failure?: ImportOutcome;
-}
-
 interface PartialImportResult {
   readonly action: 'ADDED' | 'SKIPPED' | 'OVERWRITTEN';
   readonly resourceName: string;
   readonly id: string;
 }
 
+/** The id, or the outcome where nobody knows whether it was done; nothing for those who were not added. */
+type Added = ReadonlyMap<TargetUser, string | ImportOutcome>;
+
+/**
+ * One whom Keycloak cannot add, as for an address that another has, and it adds none of them: then they are sent in
+ * halves.
+ */
 async function addAll(work: Importing, users: readonly TargetUser[]): Promise<Added> {
-  const { api, alias, signal } = work;
-  if (users.length === 0) return { ids: new Map() };
+  if (users.length === 0) return new Map();
   try {
-    const realmRoles = await defaultRoles(work);
-    const { document } = await api.call<{ results: readonly PartialImportResult[] }>(
-      'POST',
-      '/partialImport',
-      {
-        body: {
-          ifResourceExists: 'SKIP',
-          users: users.map((user) => ({ ...representationOf(user, alias), realmRoles })),
-        },
-        signal,
-      },
+    const ids = await partialImport(work, users);
+    return new Map(
+      users.flatMap((user) => (ids.has(user.username) ? [[user, ids.get(user.username)!]] : [])),
     );
-    const added = document.results.filter(({ action }) => action === 'ADDED');
-    return { ids: new Map(added.map(({ resourceName, id }) => [resourceName, id])) };
   } catch (error) {
-    if (error instanceof KeycloakError && error.status > 0) return { ids: new Map() };
-    return { ids: new Map(), failure: failed(error) };
+    const { status } = error instanceof KeycloakError ? error : { status: 0 };
+    if (status === 0) return new Map(users.map((user) => [user, failed(error)]));
+    if (status === 403 || users.length <= AT_ONCE) return new Map();
+    const half = Math.ceil(users.length / 2);
+    const first = await addAll(work, users.slice(0, half));
+    return new Map([...first, ...(await addAll(work, users.slice(half)))]);
   }
+}
+
+/** The ids of those who were added, by username. */
+async function partialImport(
+  work: Importing,
+  users: readonly TargetUser[],
+): Promise<ReadonlyMap<string, string>> {
+  const { api, alias, signal } = work;
+  const realmRoles = await defaultRoles(work);
+  const body = {
+    ifResourceExists: 'SKIP',
+    users: users.map((user) => ({ ...representationOf(user, alias), realmRoles })),
+  };
+  const { document } = await api.call<{ results: readonly PartialImportResult[] }>('POST', '/partialImport', {
+    body,
+    signal,
+  });
+  const added = document.results.filter(({ action }) => action === 'ADDED');
+  return new Map(added.map(({ resourceName, id }) => [resourceName, id]));
 }
 
 /** What every new user of the realm gets, but not those that are imported. */

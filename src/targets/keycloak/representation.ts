@@ -62,7 +62,7 @@ export function attributesOf({ metadata, locale, nickname, phone }: TargetUser) 
 
 /** All the links that the user is to have, ours first. */
 export const linksOf = (user: TargetUser, alias: string): readonly TargetLink[] => [
-  { idpId: alias, userId: user.sub, userName: user.linkUserName },
+  { idpId: alias, userId: user.sub, userName: user.linkUserName ?? user.username },
   ...user.identityProviderLinks,
 ];
 

@@ -87,6 +87,9 @@ async function addPassword(asking: Asking, account: Account, { found, user }: Bo
   const { targetUserId, organization } = found;
   const { hash } = user;
   if (hash === undefined || found.hasPassword) return;
+  // It cannot be given the second factor any more, and the password alone would open the door.
+  if (user.totpSecret !== undefined && !found.hasTotp)
+    return void account.missing.push({ what: 'password', code: 'second_factor_missing' });
   const now = await userById(asking, targetUserId);
   if (now?.hasPassword) return;
   await account.note('password', () =>

@@ -90,10 +90,10 @@ const isEntry = ([key, value]: readonly [string, string]) =>
 
 /** Our link's name is what ZITADEL sends us as login hint. */
 function linksOf(
-  { sub, username, identityProviderLinks }: TargetUser,
+  { sub, username, linkUserName: userName = username, identityProviderLinks }: TargetUser,
   ourIdp: string | undefined,
 ): TargetLink[] {
-  const ours = ourIdp === undefined ? [] : [{ idpId: ourIdp, userId: sub, userName: username }];
+  const ours = ourIdp === undefined ? [] : [{ idpId: ourIdp, userId: sub, userName }];
   const all = [...ours, ...identityProviderLinks];
   // The same link twice would be in its own way.
   return all.filter(

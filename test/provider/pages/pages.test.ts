@@ -20,6 +20,8 @@ const TEXT_FIELDS: Record<string, (text: string) => Page> = {
   'login.formToken': (formToken) => ({ page: 'login', action: '/', formToken }),
   'login.username': (username) => ({ page: 'login', action: '/', formToken: 't', username }),
   'login.clientName': (clientName) => ({ page: 'login', action: '/', formToken: 't', clientName }),
+  'username.formToken': (formToken) => ({ page: 'username', action: '/', formToken }),
+  'username.clientName': (clientName) => ({ page: 'username', action: '/', formToken: 't', clientName }),
   'code.formToken': (formToken) => ({ page: 'code', action: '/', formToken, step: 's' }),
   'code.step': (step) => ({ page: 'code', action: '/', formToken: 't', step }),
   'recovery.step': (step) => ({ page: 'recovery', action: '/', formToken: 't', step }),
@@ -49,6 +51,8 @@ const TEXT_FIELDS: Record<string, (text: string) => Page> = {
 const URL_FIELDS: Record<string, (url: string) => Page> = {
   'login.action': (action) => ({ page: 'login', action, formToken: 't' }),
   'login.cancelHref': (cancelHref) => ({ page: 'login', action: '/', formToken: 't', cancelHref }),
+  'username.action': (action) => ({ page: 'username', action, formToken: 't' }),
+  'username.cancelHref': (cancelHref) => ({ page: 'username', action: '/', formToken: 't', cancelHref }),
   'code.action': (action) => ({ page: 'code', action, formToken: 't', step: 's' }),
   'code.cancelHref': (cancelHref) => ({ page: 'code', action: '/', formToken: 't', step: 's', cancelHref }),
   'recovery.action': (action) => ({ page: 'recovery', action, formToken: 't', step: 's' }),

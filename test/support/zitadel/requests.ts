@@ -22,9 +22,10 @@ export interface Seen {
 
 /**
  * `drop-before`: the connection breaks and nothing is done; `drop-after`: everything is done and the answer never
- * comes; `hang`: nothing is done and nothing comes until the stand-in closes; a number: that status.
+ * comes; `hang`: nothing is done and nothing comes until the stand-in closes; `hang-after`: everything is done, and nothing
+ * comes; a number: that status.
  */
-export type Failure = 'drop-before' | 'drop-after' | 'hang' | number;
+export type Failure = 'drop-before' | 'drop-after' | 'hang' | 'hang-after' | number;
 
 interface Planned {
   readonly what: string | RegExp;

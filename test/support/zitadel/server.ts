@@ -111,6 +111,7 @@ async function answer(
   }
   const done = await work(parts, gateway, { seen, found, query: url.searchParams, actor });
   if (failure === 'drop-after') return void req.socket.destroy();
+  if (failure === 'hang-after') return;
   send(res, seen, done);
 }
 

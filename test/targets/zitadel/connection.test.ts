@@ -267,24 +267,34 @@ describe('completing a user', () => {
     return (await connection.userById('made-by-zitadel'))!;
   };
 
-  test('stores what is lacking, and says that a second factor comes too late', async () => {
+  test('stores what is lacking', async () => {
     const found = await bare();
-    const done = await connection.complete(found, everything);
-    expect(done).toEqual({
-      stored: ['links', 'metadata', 'grants', 'password'],
-      missing: [{ what: 'totp', code: 'cannot_be_imported_later' }],
-    });
+    const { totpSecret: _, ...oneFactor } = everything;
+    const done = await connection.complete(found, oneFactor);
+    expect(done).toEqual({ stored: ['links', 'metadata', 'grants', 'password'], missing: [] });
     expect(await zitadel.opens('made-by-zitadel', PASSWORD)).toBe(true);
     const now = (await connection.userById('made-by-zitadel'))!;
     expect(now.links).toHaveLength(2);
     expect(now.metadata).toEqual(everything.metadata);
   });
 
+  test('whose second factor comes too late leaves them without the password, which would open the door alone', async () => {
+    const done = await connection.complete(await bare(), everything);
+    expect(done).toEqual({
+      stored: ['links', 'metadata', 'grants'],
+      missing: [
+        { what: 'password', code: 'second_factor_missing' },
+        { what: 'totp', code: 'cannot_be_imported_later' },
+      ],
+    });
+    expect(thereIs('made-by-zitadel').password).toBeUndefined();
+  });
+
   test('twice changes nothing the second time', async () => {
     await connection.complete(await bare(), everything);
     const events = zitadel.instance.events.length;
     const again = await connection.complete((await connection.userById('made-by-zitadel'))!, everything);
-    expect(again).toMatchObject({ missing: [{ what: 'totp' }] });
+    expect(again).toMatchObject({ missing: [{ what: 'password' }, { what: 'totp' }] });
     expect(zitadel.instance.events).toHaveLength(events);
   });
 
@@ -317,7 +327,7 @@ describe('completing a user', () => {
     const found = await bare();
     await importOne(named('thief', { sub: 'sub-all' }));
     expect(await connection.complete(found, { ...everything, identityProviderLinks: [] })).toMatchObject({
-      missing: [{ what: 'links', code: 'V3-DKcYh' }, { what: 'totp' }],
+      missing: [{ what: 'links', code: 'V3-DKcYh' }, { what: 'password' }, { what: 'totp' }],
     });
   });
 
