@@ -5,9 +5,9 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { parse } from 'yaml';
+import { ZodError } from 'zod';
 import type { Operation } from './admin/operation.ts';
 import { operations } from './admin/operations/index.ts';
-import type { Settings } from './config.ts';
 import { ConfigError, configSchema, loadConfig, showConfig } from './config.ts';
 import { FootbridgeError } from './errors.ts';
 import { hashCommand } from './hash-command.ts';
@@ -143,9 +143,10 @@ function addOperation(
   command: MakeCommand,
   { operation, outcome }: { operation: Operation; outcome: { code: number } },
 ): void {
-  const [group = '', verb = ''] = operation.name.split(' ');
+  const words = operation.name.split(' ');
+  const verb = words.pop() ?? '';
   const made = command(
-    groupOf(program, group, ''),
+    words[0] === undefined ? program : groupOf(program, words[0], ''),
     [verb, ...(operation.positional ?? []).map((name) => `<${name}>`)].join(' '),
     operation.summary,
   );
@@ -172,7 +173,7 @@ function addOperation(
     const given = Object.fromEntries((operation.positional ?? []).map((name, i) => [name, values[i]]));
     const input = operation.input.parse({ ...options, ...given });
     const progress = progressLine();
-    const output = await atDesk(loadConfig(config), (desk) =>
+    const output = await atDesk(config, (desk) =>
       operation.run(desk, input, { execute: execute === true, onProgress: progress.show }),
     ).finally(progress.end);
     if (typeof html === 'string' && operation.page) {
@@ -185,11 +186,12 @@ function addOperation(
 }
 
 async function atDesk<T>(
-  settings: Settings,
+  configFile: string,
   work: (desk: import('./admin/operation.ts').Desk) => Promise<T>,
 ): Promise<T> {
-  const { openDesk } = await import('./app.ts');
-  const { desk, close } = await openDesk(settings, process.env.USER ?? 'cli');
+  const { openDesk } = await import('./desk.ts');
+  const actor = process.env.USER ?? 'cli';
+  const { desk, close } = await openDesk(loadConfig(configFile), { actor, configFile });
   try {
     return await work(desk);
   } finally {
@@ -213,6 +215,10 @@ function report(error: unknown): number {
         : `${error.message}${error.detail ? ` (${error.detail})` : ''}`,
     );
     return error.code === 'user_not_found' ? EXIT.wrong : EXIT.failed;
+  }
+  if (error instanceof ZodError) {
+    for (const { path, message } of error.issues) say(`--${kebab(path.join('.'))}: ${message}`);
+    return EXIT.failed;
   }
   if (
     error instanceof EmbeddedPostgresError ||

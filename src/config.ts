@@ -9,7 +9,7 @@ import { passwordSettings } from './credentials/password-settings.ts';
 import { legacyStores } from './legacy/legacy-settings.ts';
 import { writeOut } from './legacy/shorthand.ts';
 import { pagesSettings } from './provider/pages/pages-settings.ts';
-import { providerSettings } from './provider/provider-settings.ts';
+import { providerSettings, wrongTargets } from './provider/provider-settings.ts';
 import { legacySessionSettings } from './sessions/legacy-session-settings.ts';
 import { count, Secret, secret } from './settings.ts';
 import { targetSettings } from './targets/target-settings.ts';
@@ -27,7 +27,7 @@ const masterKey = secret.refine((key) => Buffer.from(key.reveal(), 'base64').len
   error: 'expected 32 bytes in base64, as `openssl rand -base64 32` makes them',
 });
 
-export const settings = z.strictObject({
+const shape = z.strictObject({
   database: z
     .strictObject({
       url: secret.describe('Our own PostgreSQL (14 or newer): postgres://user:password@host/database.'),
@@ -67,6 +67,10 @@ export const settings = z.strictObject({
         .describe('How much is logged.'),
     })
     .prefault({}),
+});
+export const settings = shape.superRefine(({ provider, targets }, context) => {
+  for (const { path, message } of wrongTargets(provider, targets))
+    context.addIssue({ code: 'custom', path: ['provider', ...path], message });
 });
 export type Settings = z.output<typeof settings>;
 export type SettingsInput = z.input<typeof settings>;

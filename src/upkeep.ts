@@ -1,5 +1,6 @@
 /** What a node does by itself while it runs: it follows rotated keys and sweeps what has expired. */
 import type { Settings } from './config.ts';
+import type { Mover } from './migration/mover.ts';
 import { sweepMigration } from './migration/sweeper.ts';
 import type { Log } from './observability/log.ts';
 import type { Front } from './provider/front.ts';
@@ -52,4 +53,36 @@ export function sweepRegularly({ db, log }: UpkeepDeps, throttle: Throttle): () 
     }
   }, SWEEP_EVERY_MS);
   return () => clearInterval(timer);
+}
+
+/** Moves that were cut off, or are to be tried again, are looked for this often. */
+const RESUME_EVERY_MS = 3_000;
+
+export function resumeRegularly({
+  mover,
+  log,
+}: {
+  readonly mover: Mover;
+  readonly log: Log;
+}): () => Promise<void> {
+  let underWay = Promise.resolve();
+  let isBusy = false;
+  const round = async () => {
+    try {
+      await mover.resume();
+    } catch (error) {
+      log.debug({ error }, 'no move was gone on with');
+    } finally {
+      isBusy = false;
+    }
+  };
+  const timer = setInterval(() => {
+    if (isBusy) return;
+    isBusy = true;
+    underWay = round();
+  }, RESUME_EVERY_MS);
+  return async () => {
+    clearInterval(timer);
+    await underWay;
+  };
 }

@@ -16,12 +16,14 @@ const FLOORS: readonly (readonly string[])[] = [
   ['sessions', 'sync'],
   ['provider', 'admin'],
   ['config'],
+  ['ground'],
+  ['desk', 'public'],
   ['app'],
   ['main', 'cli', 'run', 'upkeep', 'hash-command', 'progress-line', 'listener'],
 ];
 /** The ground is one floor whose parts know each other; the top is one program; the desk shows what the provider keeps. */
 const NEIGHBOURS = new Set([...FLOORS[0]!, ...FLOORS.at(-1)!].flatMap((a) => [a]));
-const ALLOWED = new Set(['admin→provider', 'app→listener', 'app→upkeep']);
+const ALLOWED = new Set(['admin→provider', 'app→listener', 'public→upkeep']);
 
 /** Folders whose files are members of one shelf. */
 const SHELVES = [

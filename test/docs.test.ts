@@ -168,7 +168,7 @@ describe('docs/hashes.md', () => {
 });
 
 test('docs/operating.md says what to do with every metric', () => {
-  const { registry } = openMetrics(() => ({ running: 0, queued: 0 }));
+  const { registry } = openMetrics();
   const own = registry.getMetricsAsArray().map(({ name }) => name);
   const page = textOf('docs/operating.md');
   const fromTheLibrary = /^footbridge_(process|nodejs)_/;

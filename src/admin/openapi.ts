@@ -1,6 +1,8 @@
 /** `/openapi.json` (OpenAPI 3.1), generated from the schemas that check the requests. */
 import { z } from 'zod';
 import { ERRORS } from '../errors.ts';
+import { ensureOperations } from '../migration/ensure-routes.ts';
+import { hooksOperations } from '../migration/hooks-routes.ts';
 import type { RouteDescription } from '../migration/json-routes.ts';
 import { migrationOperations } from '../migration/migration-routes.ts';
 import { sessionOperations } from '../sessions/sessions-routes.ts';
@@ -12,6 +14,13 @@ const schemaOf = (schema: z.ZodType, io: 'input' | 'output'): Json => {
   const { $schema: _draft, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as Json;
   return rest;
 };
+
+const ROUTES: readonly RouteDescription[] = [
+  ...migrationOperations,
+  ...ensureOperations,
+  ...hooksOperations,
+  ...sessionOperations,
+];
 
 const PROBLEM = {
   type: 'object',
@@ -30,7 +39,7 @@ export function openApiDocument(issuer: string): Json {
   const add = (path: string, method: string, operation: Json) => {
     paths[path] = { ...paths[path], [method]: operation };
   };
-  for (const route of [...migrationOperations, ...sessionOperations])
+  for (const route of ROUTES)
     add(route.path.replace(/:(\w+)/g, '{$1}'), route.method.toLowerCase(), describe(route, issuer));
   for (const operation of operations) {
     add(`/admin/api/${operation.name.replaceAll(' ', '/')}`, 'post', {
@@ -89,7 +98,7 @@ function describe(route: RouteDescription, issuer: string): Json {
     servers: [{ url: issuer }],
     security: [
       ...(route.scope === 'signature' ? [] : [{ token: [route.scope] }]),
-      ...(route.method === 'GET' ? [] : [{ signature: [] }]),
+      ...(route.method === 'GET' || route.takesSignature === false ? [] : [{ signature: [] }]),
     ],
     parameters,
     ...(route.request

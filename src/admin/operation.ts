@@ -5,10 +5,12 @@
 import type { z } from 'zod';
 import type { Passwords } from '../credentials/passwords.ts';
 import type { Directory } from '../legacy/directory.ts';
+import type { Mover } from '../migration/mover.ts';
 import type { AuditLog } from '../store/audit-log.ts';
 import type { Db } from '../store/db.ts';
 import type { Keyring } from '../store/encryption.ts';
 import type { SchemaStatus } from '../store/schema.ts';
+import type { OurClient } from '../targets/setup.ts';
 import type { Targets } from '../targets/target.ts';
 
 /** What operations work with. */
@@ -19,6 +21,7 @@ export interface Desk {
   readonly directory: Directory;
   readonly passwords: Pick<Passwords, 'examine'>;
   readonly targets: Targets;
+  readonly mover: Mover;
   /** How the directory is set up, as plain data. */
   readonly legacySettings: unknown;
   readonly schema: () => Promise<SchemaStatus>;
@@ -26,6 +29,17 @@ export interface Desk {
   readonly keepKeysSeconds: number;
   /** Who is at the desk, for the audit log. */
   readonly actor: string;
+  /** What setting us up at a target needs. */
+  readonly setup?: SetupDesk;
+}
+
+export interface SetupDesk {
+  /** The provider's issuer. */
+  readonly issuer: string;
+  /** The clients of our provider. */
+  readonly clients: readonly OurClient[];
+  /** On the command line only: elsewhere no file is read or written. */
+  readonly configFile?: string;
 }
 
 /** How far something long has come. */

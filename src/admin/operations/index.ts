@@ -1,5 +1,6 @@
 /** The shelf of operations: one file and one line each. */
 import type { Operation } from '../operation.ts';
+import { advise } from './advise.ts';
 import { auditExport } from './audit-export.ts';
 import { auditVerify } from './audit-verify.ts';
 import { keyList } from './key-list.ts';
@@ -8,15 +9,35 @@ import { legacySurvey } from './legacy-survey.ts';
 import { rewriteList } from './rewrite-list.ts';
 import { rewriteUnblock } from './rewrite-unblock.ts';
 import { schemaShow } from './schema-status.ts';
+import { targetCheck } from './target-check.ts';
+import { targetSetup } from './target-setup.ts';
+import { targetTeardown } from './target-teardown.ts';
+import { userDeactivate, userReactivate } from './user-deactivate.ts';
 import { userFlag } from './user-flag.ts';
+import { userForget } from './user-forget.ts';
+import { userMove } from './user-move.ts';
+import { userRollback } from './user-rollback.ts';
 import { userShow } from './user-show.ts';
+import { workList } from './work-list.ts';
+import { workRetry } from './work-retry.ts';
 
 export const operations: readonly Operation[] = [
   userShow,
   userFlag,
+  userMove,
+  userRollback,
+  userDeactivate,
+  userReactivate,
+  userForget,
+  workList,
+  workRetry,
   legacySurvey,
+  advise,
   rewriteList,
   rewriteUnblock,
+  targetSetup,
+  targetCheck,
+  targetTeardown,
   keyList,
   keyRotate,
   auditVerify,

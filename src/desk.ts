@@ -1,0 +1,42 @@
+/** The operator's desk: what operations work with. */
+import type { Desk } from './admin/operation.ts';
+import type { Settings } from './config.ts';
+import type { Ground } from './ground.ts';
+import { openGround } from './ground.ts';
+import { schemaStatus } from './store/schema.ts';
+
+export interface DeskOptions {
+  /** Who is at the desk, for the audit log. */
+  readonly actor: string;
+  /** On the command line only: elsewhere no file is read or written. */
+  readonly configFile?: string;
+}
+
+export function deskOf(ground: Ground, { actor, configFile }: DeskOptions): Desk {
+  const { settings, db, keyring, audit, directory, passwords, targets, mover } = ground;
+  const { keys, lifetimes, issuer, clients } = settings.provider;
+  return {
+    db,
+    keyring,
+    audit,
+    directory,
+    passwords,
+    targets,
+    mover,
+    legacySettings: settings.legacy,
+    schema: () => schemaStatus({ url: settings.database.url.reveal() }),
+    keyCacheSeconds: keys.cacheSeconds,
+    keepKeysSeconds: Math.max(lifetimes.idTokenSeconds + keys.cacheSeconds, lifetimes.sessionSeconds),
+    actor: `operator:${actor}`,
+    setup: { issuer, clients, ...(configFile ? { configFile } : {}) },
+  };
+}
+
+/** The operator's desk without a server: for the command line. */
+export async function openDesk(
+  settings: Settings,
+  options: DeskOptions,
+): Promise<{ desk: Desk; close(): Promise<void> }> {
+  const ground = openGround({ ...settings, log: { level: 'silent' } });
+  return { desk: deskOf(ground, options), close: ground.close };
+}

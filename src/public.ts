@@ -1,0 +1,222 @@
+/** The public listener: the provider with its login pages, and the routes of the other rooms. */
+import { createHash } from 'node:crypto';
+import { nowSeconds } from './clock.ts';
+import type { Ground } from './ground.ts';
+import { openAtLogin } from './migration/at-login.ts';
+import type { CarryingDeps } from './migration/carrying.ts';
+import { carryFor } from './migration/carrying.ts';
+import { ensureRoutes } from './migration/ensure-routes.ts';
+import { hooksRoutes } from './migration/hooks-routes.ts';
+import { proveParts, statePart } from './migration/ledger.ts';
+import { migrationRoutes } from './migration/migration-routes.ts';
+import { openTargetLinks } from './migration/target-link.ts';
+import { issueTicket } from './migration/tickets.ts';
+import type { Metrics } from './observability/metrics.ts';
+import { targetOfClients } from './provider/clients.ts';
+import type { Front } from './provider/front.ts';
+import { openFront } from './provider/front.ts';
+import { loadKeys } from './provider/keys.ts';
+import { BackchannelLogout } from './provider/logout.ts';
+import { openOnward } from './provider/onward.ts';
+import { openPages } from './provider/pages/index.ts';
+import { passwordProof } from './provider/password-proof.ts';
+import { openScopes } from './provider/request-scope.ts';
+import { Throttle } from './provider/throttle.ts';
+import { openLegacySessions } from './sessions/legacy-session.ts';
+import { sessionsRoutes } from './sessions/sessions-routes.ts';
+import type { Watch } from './store/watch.ts';
+import { ourIdpOf } from './targets/resources.ts';
+import { followKeys, resumeRegularly, sweepRegularly } from './upkeep.ts';
+
+export interface PublicParts extends Ground {
+  readonly metrics: Metrics;
+  readonly watch: Watch;
+  readonly closers: (() => Promise<void> | void)[];
+}
+
+/** What everything that proves passwords and moves people shares. */
+function openMoving(parts: PublicParts, throttle: Throttle) {
+  const { settings, db, keyring, audit, directory, targets, passwords, mover, metrics, log } = parts;
+  const { issuer, login } = settings.provider;
+  const targetOf = targetOfClients(settings.provider, targets);
+  const carry = carryFor(carrying(parts), { byClient: targetOf });
+  const { failureFloorMs } = login;
+  const provePassword = passwordProof({
+    db,
+    directory,
+    passwords,
+    throttle,
+    failureFloorMs,
+    carry,
+    onUnusableRecord: unusable(parts),
+  });
+  const links = openTargetLinks({ db, targets, issuer });
+  const { pseudonym } = audit;
+  const atLogin = openAtLogin({
+    db,
+    keyring,
+    directory,
+    passwords,
+    targets,
+    mover,
+    provePassword,
+    issuer,
+    pseudonym,
+    ourIdp: async ({ name, api }) => api?.identityProvider ?? ourIdpOf(db, name),
+    ourUserId: async ({ api }) => api?.serviceUser?.userId,
+    onLookup: ({ target, found }) => metrics.lookups.inc({ target, found: String(found) }),
+    onError: (error) => log.warn({ error }, 'a hook could not do all it was called for'),
+  });
+  const onward = openOnward({
+    db,
+    directory,
+    targets,
+    mover,
+    links,
+    clients: settings.provider.clients,
+    pseudonym,
+    onError: (error) => log.warn({ error }, 'somebody could not be moved at the login; it goes on by itself'),
+  });
+  return { targetOf, carry, provePassword, links, atLogin, onward };
+}
+
+const unusable =
+  ({ log }: PublicParts) =>
+  (error: unknown) =>
+    log.warn({ error }, 'a legacy record lets nobody in');
+
+function carrying({ passwords, keyring, metrics, log }: PublicParts): CarryingDeps {
+  return {
+    passwords,
+    keyring,
+    onProof: ({ target, format, write }, result) => {
+      metrics.rewrites.inc({ format, write, result });
+      if (result === 'failed')
+        log.error({ target, format, write }, 'a rewritten hash does not open: its format is blocked');
+    },
+    onCapture: ({ target, reason }) => metrics.captures.inc({ target, reason }),
+    onError: (error) => log.warn({ error }, 'a password could not be carried over'),
+  };
+}
+
+/** Opens the public listener's handler, with the work that goes on behind it. */
+export async function openPublic(parts: PublicParts): Promise<Front> {
+  const { settings, db, keyring, audit, directory, targets, passwords, metrics, watch, log, closers } = parts;
+  const { provider } = settings;
+  const throttle = new Throttle(db, keyring, provider.login);
+  const { targetOf, carry, provePassword, links, atLogin, onward } = openMoving(parts, throttle);
+  const jwtIdpTarget = provider.jwtIdp && targets.byName(provider.jwtIdp.target);
+  const scopes = openScopes();
+  const backchannel = new BackchannelLogout(scopes, {
+    delivered: () => metrics.backchannelLogouts.inc({ result: 'delivered' }),
+    failed: (client, attempts, error) => {
+      metrics.backchannelLogouts.inc({ result: 'failed' });
+      log.warn({ client, attempts, error }, 'a client could not be told about a logout');
+    },
+  });
+  closers.push(() => backchannel.close());
+  const legacySessions = openLegacySessions(settings.legacySessions, {
+    db,
+    nowSeconds,
+    onOutcome: ({ app, outcome }) => {
+      metrics.legacySessions.inc({ app, outcome });
+      if (outcome !== 'created') log.warn({ app, outcome }, 'no session was made at a legacy app');
+    },
+  });
+  closers.push(() => legacySessions.close());
+  const onError = (error: unknown, where: string) => log.error({ error, where }, 'a request failed');
+  const options: Parameters<typeof openFront>[0] = {
+    settings: provider,
+    keyring,
+    scopes,
+    db,
+    directory,
+    passwords,
+    throttle,
+    pages: openPages(settings.pages),
+    backchannel,
+    failureFloorMs: provider.login.failureFloorMs,
+    userBySub: directory.userBySub,
+    ledgerStatePart: (sub, clientId) => {
+      const target = targetOf(clientId);
+      return target && statePart(target.name, sub);
+    },
+    ticket: ({ sub, clientId, authTime, sessionUid }) => {
+      const target = targets.byClient(clientId);
+      if (!target || authTime + target.ticketSeconds < Date.now() / 1000) return undefined;
+      const loginId = createHash('sha256').update(sessionUid).digest('base64url').slice(0, 22);
+      return issueTicket(keyring, { sub, clientId, authTime, loginId });
+    },
+    loginParts: ({ user: sub, clientId, amr }) => {
+      const target = targetOf(clientId);
+      if (!target) return [];
+      const legacyId = directory.legacyIdOf(sub) ?? sub;
+      return proveParts({ target: target.name, sub, legacyId, amr, subject: audit.pseudonym(sub) });
+    },
+    targetLink: links.linkFor,
+    onward,
+    ...(jwtIdpTarget ? { jwtIdpTarget } : {}),
+    carry,
+    startLegacySessions: (login) => legacySessions.create(login),
+    storageUp: () => watch.up,
+    onError,
+    onUnusableRecord: unusable(parts),
+    onProof: (result) => metrics.logins.inc({ result }),
+    onRequest: ({ route, status, seconds }) =>
+      metrics.requests.observe({ route, status: String(status) }, seconds),
+    routers: ({ resolveToken, endSessions }) => [
+      migrationRoutes({
+        db,
+        keyring,
+        directory,
+        passwords,
+        targets,
+        resolveToken,
+        nowSeconds,
+        onError,
+        issuer: provider.issuer,
+        pseudonym: audit.pseudonym,
+        onRetrieval: ({ target, outcome, password }) => {
+          metrics.secretsReleased.inc({ result: outcome });
+          if (password) metrics.passwordsReleased.inc({ target, password });
+        },
+      }),
+      ensureRoutes({
+        db,
+        directory,
+        targets,
+        mover: parts.mover,
+        provePassword,
+        links,
+        resolveToken,
+        nowSeconds,
+        onError,
+        pseudonym: audit.pseudonym,
+        ensuring: (id) =>
+          provider.clients.find(({ clientId, mayEnsure }) => clientId === id && mayEnsure.length > 0),
+      }),
+      hooksRoutes({
+        db,
+        keyring,
+        targets,
+        atLogin,
+        nowSeconds,
+        onError,
+        onCall: (call) => metrics.hookCalls.inc(call),
+      }),
+      sessionsRoutes({
+        apps: settings.legacySessions,
+        db,
+        nowSeconds,
+        onError,
+        endSessions: async (sub) => void (await endSessions(sub)),
+      }),
+    ],
+  };
+  const keys = await loadKeys(db, keyring);
+  const front = openFront(options, keys);
+  closers.push(followKeys(parts, front, keys.fingerprint));
+  closers.push(sweepRegularly(parts, throttle));
+  closers.push(resumeRegularly(parts));
+  return front;
+}
