@@ -129,13 +129,24 @@ function build(options: FrontOptions, keys: ProviderKeys): ReturnType<Provider['
 }
 
 function handOverRoutes(
-  { settings, jwtIdpTarget: target, keyring, directory }: FrontOptions,
+  { settings, jwtIdpTarget: target, keyring, directory, db, loginParts }: FrontOptions,
   made: Pick<JwtIdpOptions, 'provider' | 'keys' | 'renderPage'>,
 ): readonly Router[] {
   const { issuer, jwtIdp, lifetimes } = settings;
   if (!jwtIdp || !target) return [];
   const { sessionSeconds } = lifetimes;
-  return [jwtIdpRoutes({ ...made, settings: jwtIdp, target, issuer, sessionSeconds, keyring, directory })];
+  // A session that is already there is the proof, ours or the legacy system's: nobody has typed anything (RFC 8176).
+  const prove = (user: string) => proveNow(db, loginParts({ user, clientId: JWT_IDP_CLIENT, amr: [] }));
+  return [
+    jwtIdpRoutes({ ...made, settings: jwtIdp, target, issuer, sessionSeconds, keyring, directory, prove }),
+  ];
+}
+
+/** Nothing is written of whom the ledger keeps away from the target, and of whom has left for good. */
+async function proveNow(db: Db, parts: readonly Part[]): Promise<void> {
+  if (parts.length === 0) return;
+  const [row] = await db.runParts(parts, 'select from ledger_row');
+  if (!row) throw new FootbridgeError('illegal_transition', { detail: 'excluded, deleted or cut over' });
 }
 
 function factorDeps({ db, keyring, settings }: FrontOptions): Pick<LoginRoutesOptions, FrontsOwn> {

@@ -46,6 +46,8 @@ export interface JwtIdpOptions {
   readonly keyring: Keyring;
   readonly directory: Directory;
   readonly renderPage: (ctx: Context, page: Page, status?: number) => void;
+  /** Notes in the ledger who is handed over, before the target hears of them. Throws illegal_transition, storage_unavailable. */
+  readonly prove: (sub: string) => Promise<void>;
 }
 
 export function jwtIdpRoutes(options: JwtIdpOptions): Router {
@@ -175,7 +177,7 @@ class JwtIdp {
   }
 
   async #handOver(ctx: Context, handOver: HandOver, user: User): Promise<void> {
-    const { settings, target, issuer, keys } = this.#options;
+    const { settings, target, issuer, keys, prove } = this.#options;
     const { api } = target;
     const [key] = keys;
     if (!api || !key) throw new FootbridgeError('config_invalid', { detail: 'no api, or no key' });
@@ -185,6 +187,7 @@ class JwtIdp {
       key,
       lifetimeSeconds: settings.lifetimeSeconds,
     });
+    await prove(user.sub);
     const how = { origin: api.url, settings, timeoutMs: api.timeoutMs };
     goOn(ctx, await relay(ctx, { handOver, token }, how));
   }

@@ -11,7 +11,9 @@ import {
   SignJWT,
 } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { find, move, proveParts } from '../../src/migration/ledger.ts';
 import { targetOfClients } from '../../src/provider/clients.ts';
+import { JWT_IDP_CLIENT } from '../../src/provider/jwt-idp-client.ts';
 import { jwtIdpSettings } from '../../src/provider/jwt-idp-settings.ts';
 import { jwtIdpClaims } from '../../src/provider/jwt-idp-token.ts';
 import { ensureKeys, listKeys, loadKeys, rotateKeys } from '../../src/provider/keys.ts';
@@ -111,7 +113,15 @@ async function openJwtStage(jwtIdp: object): Promise<Stage> {
   const opened = await openStage({
     people: [ANNA, BOB, CARLA],
     settings: { login: { failureFloorMs: 0 }, jwtIdp: { target: 'main', ...jwtIdp } },
-    overrides: { jwtIdpTarget: targetOf(zitadel.origin) },
+    overrides: ({ keyring }) => ({
+      jwtIdpTarget: targetOf(zitadel.origin),
+      // As public.ts does for clients that belong to a target.
+      loginParts: ({ user: sub, clientId, amr }) => {
+        if (clientId !== JWT_IDP_CLIENT) return [];
+        const subject = keyring.mac('audit-subject', sub);
+        return proveParts({ target: 'main', sub, legacyId: sub, amr, subject });
+      },
+    }),
   });
   const { db, keyring } = opened.parts;
   await ensureKeys(db, keyring, { jwtIdp: true });
@@ -162,6 +172,28 @@ describe('somebody who is logged in here', () => {
       userAgentID: USER_AGENT,
     });
     expect(await validate(token!, `${stage.issuer}/jwt`, await jwksOf(stage))).toBe('shop:anna');
+  });
+
+  test('is in the ledger before ZITADEL hears of them', async () => {
+    const { db } = stage.parts;
+    const browser = await loggedIn(BOB);
+    const page = await browser.visit(jwtUrl(stage));
+    expect(await find(db, 'main', 'shop:bob')).toBeUndefined();
+    zitadel.answer = 500;
+    await press(browser, page);
+    expect(await find(db, 'main', 'shop:bob')).toMatchObject({ state: 'authenticated', amr: [] });
+  });
+
+  test('is not handed over where the ledger keeps them away from it', async () => {
+    const { db, keyring } = stage.parts;
+    const browser = await loggedIn(CARLA);
+    const page = await browser.visit(jwtUrl(stage));
+    const subject = keyring.mac('audit-subject', 'shop:carla');
+    const excluded = { target: 'main', sub: 'shop:carla', actor: 'operator:test', subject };
+    await move(db, { ...excluded, event: 'exclude' });
+    expect((await press(browser, page)).status).toBe(409);
+    expect(zitadel.asked).toEqual([]);
+    await move(db, { ...excluded, event: 'revert' });
   });
 
   test('gets none of ZITADEL’s cookies from us, and sees no token', async () => {
