@@ -17,7 +17,7 @@ import { sessionCookieName } from './cookies.ts';
 import { Answered, fail } from './failure.ts';
 import { guard, securityHeaders } from './guard.ts';
 import type { JwtIdpOptions } from './jwt-idp.ts';
-import { jwtIdpRoutes } from './jwt-idp.ts';
+import { jwtIdpRoutes, proveNow } from './jwt-idp.ts';
 import { JWT_IDP_CLIENT } from './jwt-idp-client.ts';
 import type { ProviderKeys } from './keys.ts';
 import type { LoginRoutesOptions } from './login-routes.ts';
@@ -140,13 +140,6 @@ function handOverRoutes(
   return [
     jwtIdpRoutes({ ...made, settings: jwtIdp, target, issuer, sessionSeconds, keyring, directory, prove }),
   ];
-}
-
-/** Nothing is written of whom the ledger keeps away from the target, and of whom has left for good. */
-async function proveNow(db: Db, parts: readonly Part[]): Promise<void> {
-  if (parts.length === 0) return;
-  const [row] = await db.runParts(parts, 'select from ledger_row');
-  if (!row) throw new FootbridgeError('illegal_transition', { detail: 'excluded, deleted or cut over' });
 }
 
 function factorDeps({ db, keyring, settings }: FrontOptions): Pick<LoginRoutesOptions, FrontsOwn> {

@@ -13,7 +13,9 @@ import type { Provider } from 'oidc-provider';
 import { nowSeconds } from '../clock.ts';
 import { FootbridgeError } from '../errors.ts';
 import type { Directory } from '../legacy/directory.ts';
+import type { Queryable } from '../store/db.ts';
 import type { Keyring } from '../store/encryption.ts';
+import type { Part } from '../store/statement.ts';
 import type { Target } from '../targets/target.ts';
 import type { User } from '../user.ts';
 import { isSecure } from './cookies.ts';
@@ -191,6 +193,13 @@ class JwtIdp {
     const how = { origin: api.url, settings, timeoutMs: api.timeoutMs };
     goOn(ctx, await relay(ctx, { handOver, token }, how));
   }
+}
+
+/** Nothing is written of whom the ledger keeps away from the target, and of whom has left for good. Throws illegal_transition. */
+export async function proveNow(db: Queryable, parts: readonly Part[]): Promise<void> {
+  if (parts.length === 0) return;
+  const [row] = await db.runParts(parts, 'select from ledger_row');
+  if (!row) throw new FootbridgeError('illegal_transition', { detail: 'excluded, deleted or cut over' });
 }
 
 /** Throws bad_request. */

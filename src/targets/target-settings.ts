@@ -154,6 +154,11 @@ export const targetSettings = z
   .array(oneTargetSettings)
   .default([])
   .superRefine((targets, context) => {
+    for (const [index, { kind, api }] of targets.entries()) {
+      if (kind !== 'zitadel' || !api?.clientCredentials) continue;
+      const path = [index, 'api', 'clientCredentials'];
+      context.addIssue({ code: 'custom', path, message: 'ZITADEL takes a token or a serviceUser' });
+    }
     const unique = (what: 'name' | 'clientIds', values: (target: TargetSettings) => readonly string[]) => {
       const seen = new Set<string>();
       for (const [index, target] of targets.entries()) {

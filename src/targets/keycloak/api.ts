@@ -1,9 +1,11 @@
 /** Keycloak's Admin REST API of one realm: says who we are, keeps the pace, bounds the time, reads the errors. */
 import { Agent } from 'undici';
-import type { Answer, Question } from './exchange.ts';
-import { exchange, unanswered, whatOf } from './exchange.ts';
+import type { Question } from '../exchange.ts';
+import { whatOf } from '../exchange.ts';
+import { Pace } from '../pace.ts';
+import type { Answer } from './exchange.ts';
+import { asKeycloakError, ask } from './exchange.ts';
 import { KeycloakError, Unsent } from './keycloak-error.ts';
-import { Pace } from './pace.ts';
 import type { KeycloakSettings } from './service-account.ts';
 import { serviceAccountOf } from './service-account.ts';
 
@@ -43,10 +45,10 @@ export function openKeycloakApi(
     if (error.status === 429) pace.hold(error.retryAfterSeconds ?? UNSAID_RETRY_SECONDS);
     if (error.status === 401) account.renew(header);
   };
-  const attempt = async (question: Omit<Question, 'authorization'>, untilMs: number) => {
+  const attempt = async (question: Omit<Question, 'headers'>, untilMs: number) => {
     await pace.turn(untilMs, question.signal);
     const authorization = await orAborted(account.authorization(), question.signal);
-    return exchange(agent, { ...question, authorization }).catch((error) => {
+    return ask(agent, { ...question, headers: { authorization } }).catch((error) => {
       learn(error, authorization);
       throw error;
     });
@@ -65,7 +67,7 @@ export function openKeycloakApi(
         });
         return answer as Answer<T>;
       } catch (error) {
-        throw unanswered(error, whatOf(question), both);
+        throw asKeycloakError(error, whatOf(question), both);
       }
     },
     close: () => agent.destroy(),

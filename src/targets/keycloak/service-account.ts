@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { nowSeconds as systemSeconds } from '../../clock.ts';
 import { FootbridgeError } from '../../errors.ts';
 import type { apiSettings } from '../move-settings.ts';
-import { exchange } from './exchange.ts';
+import { ask } from './exchange.ts';
 import { KeycloakError } from './keycloak-error.ts';
 
 type ApiSettings = z.output<typeof apiSettings>;
@@ -66,11 +66,11 @@ export function serviceAccountOf(
 
 async function requestToken({ url, realm, clientCredentials, timeoutMs }: KeycloakSettings, agent: Agent) {
   const path = `/realms/${encodeURIComponent(realm)}/protocol/openid-connect/token`;
-  const { document } = await exchange(agent, {
+  const { document } = await ask(agent, {
     origin: url,
     method: 'POST',
     path,
-    authorization: basic(clientCredentials.clientId, clientCredentials.secret.reveal()),
+    headers: { authorization: basic(clientCredentials.clientId, clientCredentials.secret.reveal()) },
     body: new URLSearchParams({ grant_type: 'client_credentials' }),
     signal: AbortSignal.timeout(timeoutMs),
   });

@@ -3,11 +3,12 @@
  * stands where they are used.
  */
 import { Agent } from 'undici';
+import type { Question } from '../exchange.ts';
+import { whatOf } from '../exchange.ts';
+import { Pace } from '../pace.ts';
 import type { ApiSettings } from './authorization.ts';
 import { authorizationOf } from './authorization.ts';
-import type { Question } from './exchange.ts';
-import { exchange, Unsent, unanswered } from './exchange.ts';
-import { Pace } from './pace.ts';
+import { ask, asZitadelError, Unsent } from './exchange.ts';
 import { ZitadelError } from './zitadel-error.ts';
 
 export type { ApiSettings } from './authorization.ts';
@@ -53,7 +54,7 @@ export function openZitadelApi(api: ApiSettings, deps: { nowSeconds?: () => numb
     await pace.turn(untilMs, question.signal);
     const header = await orAborted(authorization.header(), question.signal);
     const headers = { ...question.headers, authorization: header };
-    return exchange(agent, { ...question, headers }).catch((error) => {
+    return ask(agent, { ...question, headers }).catch((error) => {
       learn(error, header);
       throw error;
     });
@@ -76,11 +77,11 @@ export function openZitadelApi(api: ApiSettings, deps: { nowSeconds?: () => numb
           if (!isRepeated(error, question)) throw error;
           // Its turn may be too late by now: then what was answered says more.
           return attempt(question, untilMs).catch((second) => {
-            throw error.status === 429 && second.status === 0 ? error : second;
+            throw error.status === 429 && !second.status ? error : second;
           });
         })) as T;
       } catch (error) {
-        throw unanswered(error, `${method} ${path.split('?')[0]}`, question.signal);
+        throw asZitadelError(error, whatOf(question), question.signal);
       }
     },
     close: () => agent.destroy(),

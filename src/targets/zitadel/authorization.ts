@@ -7,7 +7,7 @@ import type { z } from 'zod';
 import { nowSeconds as systemSeconds } from '../../clock.ts';
 import { FootbridgeError } from '../../errors.ts';
 import type { apiSettings } from '../move-settings.ts';
-import { exchange } from './exchange.ts';
+import { ask } from './exchange.ts';
 import { ZitadelError } from './zitadel-error.ts';
 
 export type ApiSettings = z.output<typeof apiSettings>;
@@ -68,7 +68,7 @@ function tokensOf(api: ApiSettings, { agent, nowSeconds = systemSeconds }: Autho
 }
 
 async function requestToken(api: ApiSettings, agent: Agent, assertion: string) {
-  const document = await exchange(agent, {
+  const document = await ask(agent, {
     origin: api.url,
     method: 'POST',
     path: TOKEN_PATH,

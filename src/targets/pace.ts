@@ -1,6 +1,6 @@
-/** How often we call: evenly, so that a batch of ours never takes what others need of Keycloak. */
+/** How often we call: evenly, so that a batch of ours never uses up what a target allows its other users. */
 import { setTimeout as wait } from 'node:timers/promises';
-import { KeycloakError } from './keycloak-error.ts';
+import { Unanswered } from './exchange.ts';
 
 /** So much of the time that nobody called may be made up for at once. */
 const BURST_MS = 250;
@@ -13,19 +13,19 @@ export class Pace {
     this.#intervalMs = 1_000 / perSecond;
   }
 
-  /** Waits for the next call's turn; throws at once (temporary) when that is after `untilMs` (`performance.now`). */
+  /** Waits for the next call's turn; throws Unanswered at once when that is after `untilMs` (`performance.now`). */
   async turn(untilMs: number, signal: AbortSignal): Promise<void> {
     const now = performance.now();
     const dueMs = Math.max(this.#nextMs, now - BURST_MS);
     if (dueMs > untilMs) {
       const retryAfterSeconds = Math.ceil((dueMs - now) / 1_000);
-      throw new KeycloakError({ status: 0, message: 'too many calls are waiting', retryAfterSeconds });
+      throw new Unanswered('too many calls are waiting', { retryAfterSeconds });
     }
     this.#nextMs = dueMs + this.#intervalMs;
     if (dueMs > now) await wait(dueMs - now, undefined, { signal });
   }
 
-  /** Keycloak wants to be left alone for so long. */
+  /** The target wants to be left alone for so long. */
   hold(seconds: number): void {
     this.#nextMs = Math.max(this.#nextMs, performance.now() + seconds * 1_000);
   }
