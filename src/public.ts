@@ -63,7 +63,7 @@ function openMoving(parts: PublicParts, throttle: Throttle) {
     issuer,
     pseudonym,
     ourIdp: async ({ name, api }) => api?.identityProvider ?? ourIdpOf(db, name),
-    ourUserId: async ({ api }) => api?.serviceUser?.userId,
+    ourUserId: async ({ name }) => targets.connection(name)?.ownUserId?.(),
     onLookup: ({ target, found }) => metrics.lookups.inc({ target, found: String(found) }),
     onError: (error) => log.warn({ error }, 'a hook could not do all it was called for'),
   });

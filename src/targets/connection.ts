@@ -110,6 +110,8 @@ export interface TargetConnection {
   userBySubject(sub: string): Promise<FoundUser | undefined>;
   /** By what a person types at the target. More than one is nobody. */
   userByLogin(login: string, organization?: string): Promise<FoundUser | undefined>;
+  /** The id of the user as whom we call: what that one does there comes from us. */
+  ownUserId?(): Promise<string | undefined>;
   /** The id of the user whose login is under way in this session of the target's own; only where it tells. */
   userIdBySession?(targetSessionId: string): Promise<string | undefined>;
   /** Stores what `user` has and `found` lacks, our link included; a password there is never replaced. Saying it again changes nothing. */

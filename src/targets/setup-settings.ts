@@ -37,14 +37,22 @@ export const setupSettings = z.strictObject({
   jwtIdentityProvider: z
     .strictObject({
       name: z.string().min(1).max(200).default('Existing session').describe('What the login page calls it.'),
-      issuer: httpUrl.describe('The `iss` of the tokens: one that nothing else is issued under.'),
-      endpoint: httpUrl.describe('Where the target sends the browser for a token.'),
-      keysEndpoint: httpUrl.describe('The key set that the tokens are checked with.'),
+      issuer: httpUrl
+        .exactOptional()
+        .describe(
+          'The `iss` of the tokens: one that nothing else is issued under. That of our own hand-over when absent.',
+        ),
+      endpoint: httpUrl
+        .exactOptional()
+        .describe('Where the target sends the browser for a token; our own when absent.'),
+      keysEndpoint: httpUrl
+        .exactOptional()
+        .describe('The key set that the tokens are checked with; our own when absent.'),
       headerName: z
         .string()
         .regex(/^[A-Za-z0-9-]{1,200}$/)
-        .default('Authorization')
-        .describe('The header that carries the token to the target.'),
+        .default('x-footbridge-jwt')
+        .describe('The header that carries the token to the target, as in `provider.jwtIdp`.'),
     })
     .exactOptional()
     .describe('A second provider, for legacy systems that only have a token.'),

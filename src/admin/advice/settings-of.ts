@@ -154,13 +154,6 @@ const LEGACY_TOKEN = {
   audience: 'footbridge',
 };
 /** As `provider.jwtIdp` serves them. */
-const JWT_IDENTITY_PROVIDER = {
-  issuer: `${ISSUER}/jwt`,
-  endpoint: `${ISSUER}/jwt`,
-  keysEndpoint: `${ISSUER}/jwt/jwks`,
-  headerName: HEADER,
-};
-
 function targetOf(pattern: PatternName, { name, url }: Own, target: Target | undefined) {
   const isClient = pattern === 'brokering' || pattern === 'zitadel-leads';
   const clientIds = target?.clientIds.length ? [...target.clientIds] : isClient ? ['zitadel'] : undefined;
@@ -171,6 +164,6 @@ function targetOf(pattern: PatternName, { name, url }: Own, target: Target | und
     loginUrl: target?.loginUrl ?? 'https://app.example.com/login?login_hint={login_hint}',
     ...(clientIds && { clientIds }),
     api: { url, token: '${ZITADEL_TOKEN}' },
-    ...(pattern === 'jwt-idp' && { setup: { jwtIdentityProvider: JWT_IDENTITY_PROVIDER } }),
+    ...(pattern === 'jwt-idp' && { setup: { jwtIdentityProvider: {} } }),
   };
 }

@@ -6,7 +6,7 @@ import { openZitadelApi } from './api.ts';
 import { complete } from './completing.ts';
 import { bulkOf, importUsers } from './import.ts';
 import type { Message } from './messages.ts';
-import { deactivate, reactivate, remove, removeLink, send, setHash } from './messages.ts';
+import { deactivate, myUser, reactivate, remove, removeLink, send, setHash } from './messages.ts';
 import { isNobodysFault, isNotFound, thrown } from './outcomes.ts';
 import { userIdBySession } from './sessions.ts';
 import type { Asking } from './users.ts';
@@ -36,6 +36,8 @@ export function connectZitadel(target: Target, { ourIdp, nowSeconds }: ConnectDe
     return user === undefined || user.state === state;
   };
 
+  let ownUserId = settings.serviceUser?.userId;
+
   return {
     importUsers: async (users, { bulk: isBulk = false, signal } = {}) =>
       importUsers(await asking(signal), users, isBulk ? bulk : undefined),
@@ -43,6 +45,10 @@ export function connectZitadel(target: Target, { ourIdp, nowSeconds }: ConnectDe
     userBySubject: async (sub) => userBySubject(await asking(), sub).catch(thrown),
     userByLogin: async (login, organization) =>
       userByLogin(await asking(), login, organization).catch(thrown),
+    async ownUserId() {
+      ownUserId ??= (await send<{ user?: { id?: string } }>(api, myUser).catch(thrown)).user?.id;
+      return ownUserId;
+    },
     userIdBySession: (sessionId) => userIdBySession(api, sessionId).catch(thrown),
     complete: async (found, user) => complete(await asking(), found, user).catch(thrown),
     async setPassword(userId, password) {

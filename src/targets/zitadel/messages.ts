@@ -200,5 +200,7 @@ export const reactivate = (userId: string): Message => ({
 });
 export const remove = (userId: string): Message => ({ method: 'DELETE', path: of(userId) });
 
+/** The user of our token. */
+export const myUser: Message = { method: 'GET', path: '/auth/v1/users/me' };
 /** The organization of our token. */
 export const myOrganization: Message = { method: 'GET', path: '/management/v1/orgs/me' };

@@ -36,6 +36,7 @@ const ALL: Readonly<Record<string, messages.Message>> = {
   'looking for users': messages.findUsers({ loginName: 'a', username: 'a', email: 'a@b', organization: '9' }),
   'looking for events': messages.findLinkEvents(1_000),
   'our organization': messages.myOrganization,
+  'our user': messages.myUser,
   deactivation: messages.deactivate('1'),
   reactivation: messages.reactivate('1'),
   removal: messages.remove('1'),

@@ -108,6 +108,17 @@ describe('a JWT provider', () => {
     expect(stage.zitadel.violations).toEqual([]);
   });
 
+  test('is our own hand-over where the settings name no other', async () => {
+    await stage.run({ execute: true }, { setup: { ...NO_HOOKS, jwtIdentityProvider: {} } });
+    const jwt = [...instance().idps.values()].find(({ kind }) => kind === 'jwt');
+    const own = `${stage.issuer}/jwt`;
+    expect(jwt).toMatchObject({
+      issuer: own,
+      settings: { jwtEndpoint: own, keysEndpoint: `${own}/jwks`, headerName: 'x-footbridge-jwt' },
+    });
+    await stage.tearDown({ setup: NO_HOOKS });
+  });
+
   test('that the settings no longer name is still taken away', async () => {
     await stage.run({ execute: true }, { setup: { ...NO_HOOKS, jwtIdentityProvider } });
     await stage.tearDown({ setup: NO_HOOKS });

@@ -130,14 +130,21 @@ async function make(context: Context, plan: HookPlan, recorded: Recorded): Promi
   if (isEncrypted(context)) await ensureKey(context, plan.hook, made.id);
 }
 
+/** What an update takes: not the times, which come along with it. */
+function changeable(there: ActionTarget) {
+  const { name, endpoint, timeout, restCall, restWebhook, restAsync, payloadType } = there;
+  const fields = { name, endpoint, timeout, restCall, restWebhook, restAsync, payloadType };
+  return JSON.parse(JSON.stringify(fields)) as Partial<typeof fields>;
+}
+
 async function change(
   context: Context,
   plan: HookPlan,
   { there, recorded }: { readonly there: ActionTarget; readonly recorded: Recorded },
 ): Promise<void> {
   const id = { ...idOf(plan.hook), remoteId: there.id };
-  const { signingKey, id: _id, ...before } = there;
-  await record(context, { ...id, ...(recorded ? {} : { before }) });
+  const { signingKey } = there;
+  await record(context, { ...id, ...(recorded ? {} : { before: changeable(there) }) });
   if (!(await isSigningKeyKnown(context, plan.hook, there))) {
     if (signingKey) await record(context, { ...id, key: new Secret(signingKey) });
     else await newSigningKey(context, plan.hook, there.id);

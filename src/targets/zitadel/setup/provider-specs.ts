@@ -76,7 +76,9 @@ export function oidcSpec(context: Context): ProviderSpec | undefined {
 export function jwtSpec(context: Context): ProviderSpec | undefined {
   const settings = context.target.setup.jwtIdentityProvider;
   if (!settings) return undefined;
-  const { name, issuer, endpoint, keysEndpoint, headerName } = settings;
+  // Where `provider/jwt-idp.ts` serves them.
+  const own = `${context.deps.issuer}/jwt`;
+  const { name, issuer = own, endpoint = own, keysEndpoint = `${own}/jwks`, headerName } = settings;
   return {
     name: 'jwt',
     path: 'generic_jwt',
