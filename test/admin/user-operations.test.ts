@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Desk, Operation } from '../../src/admin/operation.ts';
 import { userDeactivate, userReactivate } from '../../src/admin/operations/user-deactivate.ts';
 import { userForget } from '../../src/admin/operations/user-forget.ts';
+import { userLink } from '../../src/admin/operations/user-link.ts';
 import { userMove } from '../../src/admin/operations/user-move.ts';
 import { userRollback } from '../../src/admin/operations/user-rollback.ts';
 import { workList } from '../../src/admin/operations/work-list.ts';
@@ -76,6 +77,56 @@ describe('user move', () => {
     await expect(run(userMove, at('shop:nobody'))).rejects.toMatchObject({ code: 'user_not_found' });
     const nowhere = { user: sub, target: 'nowhere' };
     await expect(run(userMove, nowhere)).rejects.toMatchObject({ code: 'target_without_api' });
+  });
+});
+
+describe('user link', () => {
+  const linkTo = (user: string, targetUserId: string) => ({ ...at(user), targetUserId });
+  const stranger = async (name: string) => {
+    const response = await fetch(`${stage.zitadel.url}/v2/users/human`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${stage.zitadel.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({
+        username: name,
+        profile: { givenName: 'S', familyName: 'S' },
+        email: { email: `${name}@example.com`, isVerified: true },
+      }),
+    });
+    return ((await response.json()) as { userId: string }).userId;
+  };
+
+  test('shows both, and without --execute links nobody', async () => {
+    const sub = await someone();
+    const id = await stranger('shown');
+    const dry = await run(userLink, linkTo(sub, id), false);
+    expect(dry.text).toContain('shown@example.com (verified)');
+    expect(dry.text).toContain('Nothing was changed');
+    expect(there(id)?.links).toEqual([]);
+  });
+
+  test('resolves a conflict: the next move finds the one who was there', async () => {
+    const sub = await someone({ totp: undefined as never });
+    const username = person(sub.slice(5)).user.username ?? '';
+    const id = await stranger(username);
+    expect(await run(userMove, at(sub))).toMatchObject({ result: { code: 'target_conflict' } });
+    await run(userLink, linkTo(sub, id));
+    await run(userLink, linkTo(sub, id));
+    expect(there(id)?.links).toMatchObject([{ idpId: stage.idp, userId: sub }]);
+    await stage.login(sub);
+    expect(await run(userMove, at(sub))).toMatchObject({ result: { kind: 'moved', targetUserId: id } });
+  });
+
+  test('gives nobody somebody else’s user, and no user to nobody', async () => {
+    const [sub, other] = [await someone(), await someone({ totp: undefined as never })];
+    await run(userMove, at(other));
+    const taken = linkTo(sub, stage.idOf(other));
+    await expect(run(userLink, taken)).rejects.toMatchObject({ code: 'already_linked' });
+    await expect(run(userLink, linkTo(sub, 'nobody'))).rejects.toMatchObject({ code: 'target_refused' });
+    await expect(run(userLink, linkTo('shop:nobody', 'x'))).rejects.toMatchObject({ code: 'user_not_found' });
+    const out = stage.put(person('link-out'));
+    await stage.happens(out, 'exclude');
+    const id = await stranger('for-nobody');
+    await expect(run(userLink, linkTo(out, id))).rejects.toMatchObject({ code: 'user_excluded' });
   });
 });
 

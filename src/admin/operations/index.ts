@@ -15,6 +15,7 @@ import { targetTeardown } from './target-teardown.ts';
 import { userDeactivate, userReactivate } from './user-deactivate.ts';
 import { userFlag } from './user-flag.ts';
 import { userForget } from './user-forget.ts';
+import { userLink } from './user-link.ts';
 import { userMove } from './user-move.ts';
 import { userRollback } from './user-rollback.ts';
 import { userShow } from './user-show.ts';
@@ -25,6 +26,7 @@ export const operations: readonly Operation[] = [
   userShow,
   userFlag,
   userMove,
+  userLink,
   userRollback,
   userDeactivate,
   userReactivate,
