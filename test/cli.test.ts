@@ -218,7 +218,9 @@ describe('at the desk of a running bridge', { timeout: 120_000 }, () => {
           method: method.toUpperCase(),
           ...(method === 'get' ? {} : { body: '{}' }),
         });
-        expect([401, 403], `${method} ${path}`).toContain(answer.status);
+        // A hook of a target that is not there is nothing that a key could open.
+        const closed = path.startsWith('/hooks/') ? [404] : [401, 403];
+        expect(closed, `${method} ${path}`).toContain(answer.status);
       }
     }
     expect(Object.keys(document.paths)).toEqual(
