@@ -33,6 +33,18 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
+      {
+        extends: true,
+        test: {
+          name: 'zitadel',
+          include: ['test/flows/zitadel/**/*.test.ts'],
+          // Against the ZITADEL that ZITADEL_URL names; one file after another, for all of them set it up.
+          env: { FOOTBRIDGE_REAL_ZITADEL: '1' },
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
     ],
   },
 });

@@ -1,6 +1,7 @@
 /** A browser without a screen: cookies by path, redirects by hand, forms by name. */
 import type { IncomingHttpHeaders } from 'node:http';
 import { request } from 'node:http';
+import { request as secureRequest } from 'node:https';
 
 export interface Answer {
   readonly status: number;
@@ -90,7 +91,8 @@ function send(
   options: { method: string; headers: Record<string, string>; body: string | Buffer | undefined },
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const req = request(url, { method: options.method, headers: options.headers, agent: false }, (res) => {
+    const ask = url.protocol === 'https:' ? secureRequest : request;
+    const req = ask(url, { method: options.method, headers: options.headers, agent: false }, (res) => {
       const chunks: Buffer[] = [];
       res.on('data', (chunk: Buffer) => chunks.push(chunk));
       res.on('error', reject);

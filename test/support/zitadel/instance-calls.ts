@@ -65,6 +65,7 @@ export const instanceHandlers = [
     }),
   }),
   ...handle(AuthService, {
+    getMyUser: (_request, { actor }) => ({ user: { id: actor.userId } }),
     listMyZitadelPermissions(_request, { may }) {
       const all = SERVICES.flatMap(({ methods }) => methods as DescMethod[]).map(permissionOf);
       const asked = [...new Set(all)].filter(
