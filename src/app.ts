@@ -9,7 +9,7 @@ import { unprovedWrites } from './credentials/self-test.ts';
 import { deskOf } from './desk.ts';
 import { openGround } from './ground.ts';
 import { listen, stopListening } from './listener.ts';
-import { countWork } from './migration/target-work.ts';
+import { countWork } from './migration/moving/target-work.ts';
 import { healthOf } from './observability/health.ts';
 import { openMetrics } from './observability/metrics.ts';
 import { ensureKeys } from './provider/keys.ts';

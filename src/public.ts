@@ -2,11 +2,11 @@
 import { createHash } from 'node:crypto';
 import { nowSeconds } from './clock.ts';
 import type { Ground } from './ground.ts';
-import { openAtLogin } from './migration/at-login.ts';
 import type { CarryingDeps } from './migration/carrying.ts';
 import { carryFor } from './migration/carrying.ts';
 import { ensureRoutes } from './migration/ensure-routes.ts';
-import { hooksRoutes } from './migration/hooks-routes.ts';
+import { openAtLogin } from './migration/hooks/at-login.ts';
+import { hooksRoutes } from './migration/hooks/hooks-routes.ts';
 import { proveParts, statePart } from './migration/ledger.ts';
 import { migrationRoutes } from './migration/migration-routes.ts';
 import { openTargetLinks } from './migration/target-link.ts';

@@ -1,6 +1,6 @@
 /** What a node does by itself while it runs: it follows rotated keys and sweeps what has expired. */
 import type { Settings } from './config.ts';
-import type { Mover } from './migration/mover.ts';
+import type { Mover } from './migration/moving/mover.ts';
 import { sweepMigration } from './migration/sweeper.ts';
 import type { Log } from './observability/log.ts';
 import type { Front } from './provider/front.ts';

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { ERRORS } from '../errors.ts';
 import { ensureOperations } from '../migration/ensure-routes.ts';
-import { hooksOperations } from '../migration/hooks-routes.ts';
+import { hooksOperations } from '../migration/hooks/hooks-routes.ts';
 import type { RouteDescription } from '../migration/json-routes.ts';
 import { migrationOperations } from '../migration/migration-routes.ts';
 import { sessionOperations } from '../sessions/sessions-routes.ts';

@@ -5,7 +5,7 @@
 import type { z } from 'zod';
 import type { Passwords } from '../credentials/passwords.ts';
 import type { Directory } from '../legacy/directory.ts';
-import type { Mover } from '../migration/mover.ts';
+import type { Mover } from '../migration/moving/mover.ts';
 import type { AuditLog } from '../store/audit-log.ts';
 import type { Db } from '../store/db.ts';
 import type { Keyring } from '../store/encryption.ts';

@@ -12,7 +12,7 @@ import type { Part } from '../store/statement.ts';
 import type { Target } from '../targets/target.ts';
 import type { User } from '../user.ts';
 import { find, moveParts } from './ledger.ts';
-import type { MoveRequest, MoveResult, Mover, ProvePassword } from './mover.ts';
+import type { MoveRequest, MoveResult, Mover, ProvePassword } from './moving/mover.ts';
 import type { EnsureAnswer, EnsureRequest } from './schemas-ensure.ts';
 import { hasReached } from './states.ts';
 import type { TargetLinks } from './target-link.ts';

@@ -2,8 +2,8 @@
 import type { Queryable, Statement } from '../store/db.ts';
 import { SWEEP_CAPTURED } from './captured-passwords.ts';
 import { SWEEP_OUTBOX } from './ledger.ts';
+import { SWEEP_WORK } from './moving/target-work.ts';
 import { SWEEP_SIGNATURES } from './signed-calls.ts';
-import { SWEEP_WORK } from './target-work.ts';
 import { SWEEP_TICKETS } from './tickets.ts';
 import { SWEEP_RATE, SWEEP_VOLUME } from './volume-fuse.ts';
 

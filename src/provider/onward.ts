@@ -6,7 +6,7 @@
 import { isFootbridgeError } from '../errors.ts';
 import type { Directory } from '../legacy/directory.ts';
 import { find, proveParts } from '../migration/ledger.ts';
-import type { MoveRequest, MoveResult, Mover, Road } from '../migration/mover.ts';
+import type { MoveRequest, MoveResult, Mover, Road } from '../migration/moving/mover.ts';
 import { hasReached } from '../migration/states.ts';
 import type { TargetLinks } from '../migration/target-link.ts';
 import type { Db } from '../store/db.ts';

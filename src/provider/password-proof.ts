@@ -1,6 +1,6 @@
 /** Passwords typed elsewhere than at our login page: at a target, or in a legacy app. The same limits hold for them. */
 import { statePart } from '../migration/ledger.ts';
-import type { ProvePassword } from '../migration/mover.ts';
+import type { ProvePassword } from '../migration/moving/mover.ts';
 import type { PasswordDeps } from './login-limits.ts';
 import { tryPassword } from './password-try.ts';
 

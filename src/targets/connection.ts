@@ -3,7 +3,7 @@
  * target's own calls, and the target's own errors into these outcomes.
  */
 
-/** A person as they are to be at the target; made of the legacy entry by `migration/target-user.ts`. */
+/** A person as they are to be at the target; made of the legacy entry by `migration/moving/target-user.ts`. */
 export interface TargetUser {
   /** Our subject: the id under which the target knows this person at us, its external identity provider. */
   readonly sub: string;

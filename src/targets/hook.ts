@@ -1,6 +1,6 @@
 /**
  * What a target calls at us while it works: its own messages on one side, what they mean on the other. A kind of target
- * declares its hooks; `migration/hooks-routes.ts` takes the calls, `migration/at-login.ts` does what they ask for.
+ * declares its hooks; `migration/hooks/hooks-routes.ts` takes the calls, `migration/hooks/at-login.ts` does what they ask for.
  */
 
 import type { Secret } from '../settings.ts';

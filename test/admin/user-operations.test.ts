@@ -8,9 +8,9 @@ import { userMove } from '../../src/admin/operations/user-move.ts';
 import { userRollback } from '../../src/admin/operations/user-rollback.ts';
 import { workList } from '../../src/admin/operations/work-list.ts';
 import { workRetry } from '../../src/admin/operations/work-retry.ts';
-import { openPlace } from '../migration/moving-place.ts';
-import type { MovingStage } from '../migration/moving-stage.ts';
-import { expectMoved, openMovingStage, person, request } from '../migration/moving-stage.ts';
+import { openPlace } from '../migration/moving/place.ts';
+import type { MovingStage } from '../migration/moving/stage.ts';
+import { expectMoved, openMovingStage, person, request } from '../migration/moving/stage.ts';
 
 let stage: MovingStage;
 let desk: Desk;

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { move, proveParts } from '../../src/migration/ledger.ts';
-import type { ProvePassword } from '../../src/migration/mover.ts';
+import type { ProvePassword } from '../../src/migration/moving/mover.ts';
 import type { CarriedLogin } from '../../src/provider/login-limits.ts';
 import { passwordProof } from '../../src/provider/password-proof.ts';
 import { openTargets } from '../../src/targets/index.ts';

@@ -1,7 +1,7 @@
 /** A mover whose target takes everybody at once: moves in the real ledger, and calls nobody. */
 import { find, move } from '../../src/migration/ledger.ts';
-import type { MoveRequest, MoveResult, Mover } from '../../src/migration/mover.ts';
-import { requestPart } from '../../src/migration/target-work.ts';
+import type { MoveRequest, MoveResult, Mover } from '../../src/migration/moving/mover.ts';
+import { requestPart } from '../../src/migration/moving/target-work.ts';
 import type { Db } from '../../src/store/db.ts';
 
 export interface LedgerMover extends Mover {

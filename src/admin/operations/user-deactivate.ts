@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { FootbridgeError } from '../../errors.ts';
 import { find } from '../../migration/ledger.ts';
-import { connectionOf } from '../../migration/moving-back.ts';
+import { connectionOf } from '../../migration/moving/back.ts';
 import { hasTargetUser } from '../../migration/states.ts';
 import { appendAudit } from '../../store/audit-log.ts';
 import type { Operation } from '../operation.ts';

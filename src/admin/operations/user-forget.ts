@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { checkWay, goBack, wayBack } from '../../migration/moving-back.ts';
+import { checkWay, goBack, wayBack } from '../../migration/moving/back.ts';
 import { defineOperation } from '../operation.ts';
 
 const DOES = {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { FootbridgeError } from '../../errors.ts';
-import { linkPair, pairOf } from '../../migration/linking.ts';
-import { connectionOf } from '../../migration/moving-back.ts';
+import { connectionOf } from '../../migration/moving/back.ts';
+import { linkPair, pairOf } from '../../migration/moving/linking.ts';
 import { defineOperation } from '../operation.ts';
 
 export const userLink = defineOperation({

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { FootbridgeError } from '../../errors.ts';
 import { find, move } from '../../migration/ledger.ts';
-import type { MoveResult } from '../../migration/mover.ts';
-import { connectionOf } from '../../migration/moving-back.ts';
+import { connectionOf } from '../../migration/moving/back.ts';
+import type { MoveResult } from '../../migration/moving/mover.ts';
 import { hasTargetUser, isMovable, nextState } from '../../migration/states.ts';
 import { defineOperation } from '../operation.ts';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { ListedWork } from '../../migration/target-work.ts';
-import { listWork } from '../../migration/target-work.ts';
+import type { ListedWork } from '../../migration/moving/target-work.ts';
+import { listWork } from '../../migration/moving/target-work.ts';
 import { defineOperation } from '../operation.ts';
 
 /** More than anybody reads; `--target` narrows it down. */

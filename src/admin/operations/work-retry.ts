@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { find, move } from '../../migration/ledger.ts';
-import { listWork, retryWork } from '../../migration/target-work.ts';
+import { listWork, retryWork } from '../../migration/moving/target-work.ts';
 import type { Desk } from '../operation.ts';
 import { defineOperation } from '../operation.ts';
 

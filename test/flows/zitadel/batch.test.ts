@@ -7,7 +7,7 @@ import type { Ground } from '../../../src/ground.ts';
 import { openGround } from '../../../src/ground.ts';
 import { passwordFor } from '../../../src/migration/given-password.ts';
 import { move } from '../../../src/migration/ledger.ts';
-import { targetUserFor, targetUserIdOf } from '../../../src/migration/target-user.ts';
+import { targetUserFor, targetUserIdOf } from '../../../src/migration/moving/target-user.ts';
 import type { TargetUser } from '../../../src/targets/connection.ts';
 import type { Bridge } from './bridge.ts';
 import { openBridge, subOf } from './bridge.ts';

@@ -2,10 +2,10 @@
  * Making people at a target: what the roads that lead there share. Whatever asks for a move, it is the same move, and
  * asking twice moves once.
  */
-import type { Part } from '../store/statement.ts';
-import type { NotStored } from '../targets/connection.ts';
-import type { Target } from '../targets/target.ts';
-import type { LegacyEntry } from '../user.ts';
+import type { Part } from '../../store/statement.ts';
+import type { NotStored } from '../../targets/connection.ts';
+import type { Target } from '../../targets/target.ts';
+import type { LegacyEntry } from '../../user.ts';
 
 /**
  * `login`: a login at our page; `fetch`: the target fetched and flagged; `event`: the target said that it made or linked

@@ -1,13 +1,13 @@
 /** A legacy user as they are to be at a target: the operator's rules for names, organizations and roles, applied. */
 import { createHash } from 'node:crypto';
-import { isRefusal } from '../credentials/reasons.ts';
-import { encodeBase32 } from '../credentials/totp.ts';
-import type { NotStored, TargetGrant, TargetLink, TargetUser } from '../targets/connection.ts';
-import type { Target } from '../targets/target.ts';
-import { readsTotp } from '../targets/target.ts';
-import type { Credentials, User } from '../user.ts';
-import type { GivenInput, GivenPassword } from './given-password.ts';
-import { usernameOf } from './profile.ts';
+import { isRefusal } from '../../credentials/reasons.ts';
+import { encodeBase32 } from '../../credentials/totp.ts';
+import type { NotStored, TargetGrant, TargetLink, TargetUser } from '../../targets/connection.ts';
+import type { Target } from '../../targets/target.ts';
+import { readsTotp } from '../../targets/target.ts';
+import type { Credentials, User } from '../../user.ts';
+import type { GivenInput, GivenPassword } from '../given-password.ts';
+import { usernameOf } from '../profile.ts';
 
 export interface TargetUserInput extends GivenInput {
   readonly target: Target;

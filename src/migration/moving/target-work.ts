@@ -4,14 +4,14 @@
  * the first has died.
  */
 import { randomUUID } from 'node:crypto';
-import { auditPart } from '../store/audit-log.ts';
-import type { Queryable } from '../store/db.ts';
-import { statement } from '../store/db.ts';
-import type { Part } from '../store/statement.ts';
-import type { LedgerRow, Move } from './ledger.ts';
-import { findPart, moveParts } from './ledger.ts';
+import { auditPart } from '../../store/audit-log.ts';
+import type { Queryable } from '../../store/db.ts';
+import { statement } from '../../store/db.ts';
+import type { Part } from '../../store/statement.ts';
+import type { LedgerRow, Move } from '../ledger.ts';
+import { findPart, moveParts } from '../ledger.ts';
+import { hasTargetUser, isMovable, STATES } from '../states.ts';
 import type { MoveRequest, Road } from './mover.ts';
-import { hasTargetUser, isMovable, STATES } from './states.ts';
 
 export interface Work {
   readonly target: string;

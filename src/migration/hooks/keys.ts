@@ -3,14 +3,14 @@
  * hook, as `session` or `session.2027`. A key is good for its own hook and nowhere else, because a signature covers
  * neither path nor hook. They are kept for some seconds, so that a rotation needs no restart.
  */
-import { isFootbridgeError } from '../errors.ts';
-import type { Secret } from '../settings.ts';
-import type { Queryable } from '../store/db.ts';
-import type { Keyring } from '../store/encryption.ts';
-import type { HookKey } from '../targets/resources.ts';
-import { decryptionKeysOf, signingKeysOf } from '../targets/resources.ts';
-import type { Target } from '../targets/target.ts';
-import type { SigningKey } from './signature.ts';
+import { isFootbridgeError } from '../../errors.ts';
+import type { Secret } from '../../settings.ts';
+import type { Queryable } from '../../store/db.ts';
+import type { Keyring } from '../../store/encryption.ts';
+import type { HookKey } from '../../targets/resources.ts';
+import { decryptionKeysOf, signingKeysOf } from '../../targets/resources.ts';
+import type { Target } from '../../targets/target.ts';
+import type { SigningKey } from '../signature.ts';
 
 export interface HookKeysDeps {
   readonly db: Queryable;

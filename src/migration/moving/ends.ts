@@ -1,15 +1,15 @@
 /** How a try ends: what whoever asked is told, and when another one is made. */
-import type { ErrorCode } from '../errors.ts';
-import { ERRORS, FootbridgeError, isFootbridgeError } from '../errors.ts';
-import type { FoundUser, NotStored, TargetConnection } from '../targets/connection.ts';
-import type { LedgerRow } from './ledger.ts';
+import type { ErrorCode } from '../../errors.ts';
+import { ERRORS, FootbridgeError, isFootbridgeError } from '../../errors.ts';
+import type { FoundUser, NotStored, TargetConnection } from '../../targets/connection.ts';
+import type { LedgerRow } from '../ledger.ts';
+import type { State } from '../states.ts';
+import { hasTargetUser } from '../states.ts';
 import type { MoveResult } from './mover.ts';
-import type { Moving } from './moving-try.ts';
-import { moveOf, NeverMoves } from './moving-try.ts';
-import type { State } from './states.ts';
-import { hasTargetUser } from './states.ts';
 import type { Problem, Work } from './target-work.ts';
 import { giveUpWork, MAX_ATTEMPTS, postponeWork } from './target-work.ts';
+import type { Moving } from './try.ts';
+import { moveOf, NeverMoves } from './try.ts';
 
 export interface EndDeps {
   /** Told of errors that are ours. */

@@ -2,16 +2,16 @@
  * The way back, and the way out: whom we have made at a target is removed there, whom it had before us is only unlinked.
  * The target is asked first and the ledger written then, so that whatever dies in between is repeated, not forgotten.
  */
-import { FootbridgeError } from '../errors.ts';
-import type { Directory } from '../legacy/directory.ts';
-import type { Queryable } from '../store/db.ts';
-import type { FoundUser, TargetConnection } from '../targets/connection.ts';
-import type { Targets } from '../targets/target.ts';
-import { flagLegacy } from './flagging.ts';
-import type { LedgerRow } from './ledger.ts';
-import { find, moveParts } from './ledger.ts';
-import type { State } from './states.ts';
-import { hasTargetUser, LOST_BY_REVERT, nextState } from './states.ts';
+import { FootbridgeError } from '../../errors.ts';
+import type { Directory } from '../../legacy/directory.ts';
+import type { Queryable } from '../../store/db.ts';
+import type { FoundUser, TargetConnection } from '../../targets/connection.ts';
+import type { Targets } from '../../targets/target.ts';
+import { flagLegacy } from '../flagging.ts';
+import type { LedgerRow } from '../ledger.ts';
+import { find, moveParts } from '../ledger.ts';
+import type { State } from '../states.ts';
+import { hasTargetUser, LOST_BY_REVERT, nextState } from '../states.ts';
 import { targetUserIdOf } from './target-user.ts';
 import { dropPart, quietPart } from './target-work.ts';
 

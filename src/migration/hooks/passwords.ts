@@ -4,16 +4,16 @@
  * target before it is told to go on, so that it finds the password right itself. What is wrong never gets there: the
  * target neither counts it nor locks anybody.
  */
-import { isFootbridgeError } from '../errors.ts';
-import type { FoundUser, TargetConnection } from '../targets/connection.ts';
-import type { HookCall, HookResult } from '../targets/hook.ts';
-import type { Target } from '../targets/target.ts';
-import type { LinkDeps } from './hook-links.ts';
-import { subjectAt } from './hook-links.ts';
-import type { LedgerRow } from './ledger.ts';
-import { find, findByTargetUser, proveParts } from './ledger.ts';
-import type { Mover, ProvePassword } from './mover.ts';
-import { isMovable, nextState } from './states.ts';
+import { isFootbridgeError } from '../../errors.ts';
+import type { FoundUser, TargetConnection } from '../../targets/connection.ts';
+import type { HookCall, HookResult } from '../../targets/hook.ts';
+import type { Target } from '../../targets/target.ts';
+import type { LedgerRow } from '../ledger.ts';
+import { find, findByTargetUser, proveParts } from '../ledger.ts';
+import type { Mover, ProvePassword } from '../moving/mover.ts';
+import { isMovable, nextState } from '../states.ts';
+import type { LinkDeps } from './links.ts';
+import { subjectAt } from './links.ts';
 
 export interface TypedDeps extends LinkDeps {
   readonly mover: Mover;

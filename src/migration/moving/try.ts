@@ -1,13 +1,13 @@
 /** One try to move one person: what it works with, what it knows, and how it tells that no other will succeed. */
-import type { Passwords } from '../credentials/passwords.ts';
-import type { Directory } from '../legacy/directory.ts';
-import type { Queryable } from '../store/db.ts';
-import type { Keyring } from '../store/encryption.ts';
-import type { NotStored, TargetConnection, TargetUser } from '../targets/connection.ts';
-import type { Target } from '../targets/target.ts';
-import type { LegacyEntry } from '../user.ts';
-import type { auditOf } from './given-password.ts';
-import type { LedgerRow, PasswordOutcome } from './ledger.ts';
+import type { Passwords } from '../../credentials/passwords.ts';
+import type { Directory } from '../../legacy/directory.ts';
+import type { Queryable } from '../../store/db.ts';
+import type { Keyring } from '../../store/encryption.ts';
+import type { NotStored, TargetConnection, TargetUser } from '../../targets/connection.ts';
+import type { Target } from '../../targets/target.ts';
+import type { LegacyEntry } from '../../user.ts';
+import type { auditOf } from '../given-password.ts';
+import type { LedgerRow, PasswordOutcome } from '../ledger.ts';
 import type { Work } from './target-work.ts';
 
 /** What a try passes through; `afterStep` is told of each as soon as it is done. */

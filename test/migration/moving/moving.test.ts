@@ -1,11 +1,11 @@
 /** Making people at a target: whoever asks, however often, whatever goes wrong between, it is done once. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { proveParts } from '../../src/migration/ledger.ts';
-import type { MoverDeps } from '../../src/migration/moving.ts';
-import { LEASE_SECONDS, MAX_ATTEMPTS } from '../../src/migration/target-work.ts';
-import { openPlace } from './moving-place.ts';
-import type { MovingStage } from './moving-stage.ts';
-import { bcrypt, expectMoved, NEW, OLD, openMovingStage, person, request, TOTP } from './moving-stage.ts';
+import { proveParts } from '../../../src/migration/ledger.ts';
+import type { MoverDeps } from '../../../src/migration/moving/moving.ts';
+import { LEASE_SECONDS, MAX_ATTEMPTS } from '../../../src/migration/moving/target-work.ts';
+import { openPlace } from './place.ts';
+import type { MovingStage } from './stage.ts';
+import { bcrypt, expectMoved, NEW, OLD, openMovingStage, person, request, TOTP } from './stage.ts';
 
 let stage: MovingStage;
 beforeAll(async () => {

@@ -1,9 +1,9 @@
 /** Killed with -9 at every step, a move goes on in another process and ends with one user at the target, complete. */
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { Step } from '../../src/migration/moving-try.ts';
-import { STEPS } from '../../src/migration/moving-try.ts';
-import type { MovingStage } from './moving-stage.ts';
-import { bcrypt, expectMoved, NEW, OLD, openMovingStage, person, request } from './moving-stage.ts';
+import type { Step } from '../../../src/migration/moving/try.ts';
+import { STEPS } from '../../../src/migration/moving/try.ts';
+import type { MovingStage } from './stage.ts';
+import { bcrypt, expectMoved, NEW, OLD, openMovingStage, person, request } from './stage.ts';
 
 // Each test starts processes, which takes its time on a busy machine.
 vi.setConfig({ testTimeout: 120_000 });

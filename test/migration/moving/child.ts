@@ -2,10 +2,10 @@
  * A process that moves somebody and dies at a step, with -9, as nobody can prepare for. Started by moving-stage.ts with
  * what it is to do as JSON; without a step to die at, its line on stdout is the result.
  */
-import type { MoveRequest } from '../../src/migration/mover.ts';
-import type { Step } from '../../src/migration/moving-try.ts';
-import type { Place } from './moving-place.ts';
-import { openPlace } from './moving-place.ts';
+import type { MoveRequest } from '../../../src/migration/moving/mover.ts';
+import type { Step } from '../../../src/migration/moving/try.ts';
+import type { Place } from './place.ts';
+import { openPlace } from './place.ts';
 
 export interface Errand {
   readonly place: Place;

@@ -3,19 +3,19 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { CompactSign, exportJWK, generateKeyPair } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { ErrorCode } from '../../src/errors.ts';
-import { FootbridgeError } from '../../src/errors.ts';
-import { hooksOperations, hooksRoutes } from '../../src/migration/hooks-routes.ts';
-import { signBody } from '../../src/migration/signature.ts';
-import { BODY_BYTES, Secret } from '../../src/settings.ts';
-import { statement } from '../../src/store/db.ts';
-import type { HookCall, HookResult } from '../../src/targets/hook.ts';
-import { openTargets } from '../../src/targets/index.ts';
-import { beginKeyRotation, recordResource } from '../../src/targets/resources.ts';
-import { targetSettings } from '../../src/targets/target-settings.ts';
-import { execute } from '../support/database.ts';
-import type { Answer, Stage } from './stage.ts';
-import { openStage } from './stage.ts';
+import type { ErrorCode } from '../../../src/errors.ts';
+import { FootbridgeError } from '../../../src/errors.ts';
+import { hooksOperations, hooksRoutes } from '../../../src/migration/hooks/hooks-routes.ts';
+import { signBody } from '../../../src/migration/signature.ts';
+import { BODY_BYTES, Secret } from '../../../src/settings.ts';
+import { statement } from '../../../src/store/db.ts';
+import type { HookCall, HookResult } from '../../../src/targets/hook.ts';
+import { openTargets } from '../../../src/targets/index.ts';
+import { beginKeyRotation, recordResource } from '../../../src/targets/resources.ts';
+import { targetSettings } from '../../../src/targets/target-settings.ts';
+import { execute } from '../../support/database.ts';
+import type { Answer, Stage } from '../stage.ts';
+import { openStage } from '../stage.ts';
 
 const KEYS = {
   session: 'session-key-of-the-first-instance',

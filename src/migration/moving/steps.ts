@@ -4,23 +4,23 @@
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
-import { isRefusal } from '../credentials/reasons.ts';
-import { ERRORS, FootbridgeError, isFootbridgeError } from '../errors.ts';
-import { auditPart } from '../store/audit-log.ts';
-import type { FoundUser, NotStored } from '../targets/connection.ts';
-import type { LegacyEntry } from '../user.ts';
-import { blockedPart } from './blocked-rewrites.ts';
-import { capturedPart, fingerprintOf, openCaptured } from './captured-passwords.ts';
-import type { GivenPassword } from './given-password.ts';
-import { auditOf, passwordFor } from './given-password.ts';
-import type { LedgerRow } from './ledger.ts';
-import { find, findPart, move, moveParts } from './ledger.ts';
-import { alreadyThere, lackOf } from './moving-found.ts';
-import type { Moving, Person, Standing } from './moving-try.ts';
-import { done, moveOf, NeverMoves } from './moving-try.ts';
-import { hasTargetUser } from './states.ts';
+import { isRefusal } from '../../credentials/reasons.ts';
+import { ERRORS, FootbridgeError, isFootbridgeError } from '../../errors.ts';
+import { auditPart } from '../../store/audit-log.ts';
+import type { FoundUser, NotStored } from '../../targets/connection.ts';
+import type { LegacyEntry } from '../../user.ts';
+import { blockedPart } from '../blocked-rewrites.ts';
+import { capturedPart, fingerprintOf, openCaptured } from '../captured-passwords.ts';
+import type { GivenPassword } from '../given-password.ts';
+import { auditOf, passwordFor } from '../given-password.ts';
+import type { LedgerRow } from '../ledger.ts';
+import { find, findPart, move, moveParts } from '../ledger.ts';
+import { hasTargetUser } from '../states.ts';
+import { alreadyThere, lackOf } from './found.ts';
 import { targetUserFor, targetUserIdOf } from './target-user.ts';
 import { heldPart } from './target-work.ts';
+import type { Moving, Person, Standing } from './try.ts';
+import { done, moveOf, NeverMoves } from './try.ts';
 
 /** Nobody guesses it, and bcrypt takes all of it. */
 const PLACEHOLDER_BYTES = 32;

@@ -2,7 +2,7 @@
  * Who is at the target already, and what they lack. Somebody there is the same person by our id, by the link to us, by
  * what the ledger says, or, where the settings allow it, by an address that both sides have verified; by nothing else.
  */
-import { ERRORS, FootbridgeError } from '../errors.ts';
+import { ERRORS, FootbridgeError } from '../../errors.ts';
 import type {
   FoundUser,
   NotStored,
@@ -10,12 +10,12 @@ import type {
   TargetConnection,
   TargetLink,
   TargetUser,
-} from '../targets/connection.ts';
-import type { LedgerRow } from './ledger.ts';
-import type { Moving, Person } from './moving-try.ts';
-import { NeverMoves } from './moving-try.ts';
-import { hasTargetUser } from './states.ts';
+} from '../../targets/connection.ts';
+import type { LedgerRow } from '../ledger.ts';
+import { hasTargetUser } from '../states.ts';
 import { hasPassword, hasSecondFactor } from './target-user.ts';
+import type { Moving, Person } from './try.ts';
+import { NeverMoves } from './try.ts';
 
 /** Undefined: nobody. Throws NeverMoves, target_unavailable, target_refused. */
 export async function alreadyThere(

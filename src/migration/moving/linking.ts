@@ -2,16 +2,16 @@
  * Somebody who is at the target already, and whom nothing proves to be the same person, linked because an operator says
  * so. Only the link is made: what follows is a move like every other.
  */
-import { refuse } from '../credentials/reasons.ts';
-import { FootbridgeError } from '../errors.ts';
-import type { Directory } from '../legacy/directory.ts';
-import { appendAudit } from '../store/audit-log.ts';
-import type { Queryable } from '../store/db.ts';
-import type { FoundUser, TargetConnection, TargetUser } from '../targets/connection.ts';
-import type { Target } from '../targets/target.ts';
-import type { User } from '../user.ts';
-import { find, findByTargetUser } from './ledger.ts';
-import { hasTargetUser } from './states.ts';
+import { refuse } from '../../credentials/reasons.ts';
+import { FootbridgeError } from '../../errors.ts';
+import type { Directory } from '../../legacy/directory.ts';
+import { appendAudit } from '../../store/audit-log.ts';
+import type { Queryable } from '../../store/db.ts';
+import type { FoundUser, TargetConnection, TargetUser } from '../../targets/connection.ts';
+import type { Target } from '../../targets/target.ts';
+import type { User } from '../../user.ts';
+import { find, findByTargetUser } from '../ledger.ts';
+import { hasTargetUser } from '../states.ts';
 import { targetUserFor } from './target-user.ts';
 
 export interface LinkingDeps {

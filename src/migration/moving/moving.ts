@@ -3,23 +3,23 @@
  * between is gone on with by whoever comes next, on any node, and ends with one user at the target, complete.
  */
 import { setTimeout } from 'node:timers/promises';
-import { isFootbridgeError } from '../errors.ts';
-import { appendAudit } from '../store/audit-log.ts';
-import type { NotStored, TargetConnection } from '../targets/connection.ts';
-import type { Target, Targets } from '../targets/target.ts';
-import { flagLegacy } from './flagging.ts';
-import type { LedgerRow } from './ledger.ts';
-import { move as moveInLedger } from './ledger.ts';
+import { isFootbridgeError } from '../../errors.ts';
+import { appendAudit } from '../../store/audit-log.ts';
+import type { NotStored, TargetConnection } from '../../targets/connection.ts';
+import type { Target, Targets } from '../../targets/target.ts';
+import { flagLegacy } from '../flagging.ts';
+import type { LedgerRow } from '../ledger.ts';
+import { move as moveInLedger } from '../ledger.ts';
+import { isMovable } from '../states.ts';
+import type { EndDeps } from './ends.ts';
+import { failed, moved, postponeOrGiveUp, refusal, withoutWork } from './ends.ts';
+import { alreadyThere } from './found.ts';
 import type { MoveRequest, MoveResult, Mover, Road } from './mover.ts';
-import type { EndDeps } from './moving-ends.ts';
-import { failed, moved, postponeOrGiveUp, refusal, withoutWork } from './moving-ends.ts';
-import { alreadyThere } from './moving-found.ts';
-import { arrivalOf, complete, personFor, record, release, standingOf, store } from './moving-steps.ts';
-import type { Moving, StepDeps } from './moving-try.ts';
-import { done, moveOf } from './moving-try.ts';
-import { isMovable } from './states.ts';
+import { arrivalOf, complete, personFor, record, release, standingOf, store } from './steps.ts';
 import type { Problem } from './target-work.ts';
 import { claimDue, claimWork, finishWork, keepLease, requestPart } from './target-work.ts';
+import type { Moving, StepDeps } from './try.ts';
+import { done, moveOf } from './try.ts';
 
 export interface MoverDeps extends StepDeps, EndDeps {
   readonly targets: Pick<Targets, 'all' | 'byName' | 'connection'>;

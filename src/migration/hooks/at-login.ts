@@ -1,19 +1,19 @@
 /** What each call of a target leads to. Asking twice, too late or in another order changes nothing twice. */
-import { isFootbridgeError } from '../errors.ts';
-import { auditPart } from '../store/audit-log.ts';
-import type { TargetUser } from '../targets/connection.ts';
-import type { HookCall, HookResult } from '../targets/hook.ts';
-import type { Target } from '../targets/target.ts';
-import { wipePart } from './captured-passwords.ts';
-import { completeKnown, completeLinked } from './hook-links.ts';
-import type { TypedDeps } from './hook-passwords.ts';
-import { passwordTyped } from './hook-passwords.ts';
-import { isRefusedPerson, profileUser, releasedUser } from './hook-users.ts';
-import type { LedgerRow } from './ledger.ts';
-import { find, findByTargetUser, findPart, move } from './ledger.ts';
-import type { RetrievalDeps } from './secret-retrieval.ts';
-import { hasTargetUser, isMovable } from './states.ts';
-import { readTicket, ticketPart } from './tickets.ts';
+import { isFootbridgeError } from '../../errors.ts';
+import { auditPart } from '../../store/audit-log.ts';
+import type { TargetUser } from '../../targets/connection.ts';
+import type { HookCall, HookResult } from '../../targets/hook.ts';
+import type { Target } from '../../targets/target.ts';
+import { wipePart } from '../captured-passwords.ts';
+import type { LedgerRow } from '../ledger.ts';
+import { find, findByTargetUser, findPart, move } from '../ledger.ts';
+import type { RetrievalDeps } from '../secret-retrieval.ts';
+import { hasTargetUser, isMovable } from '../states.ts';
+import { readTicket, ticketPart } from '../tickets.ts';
+import { completeKnown, completeLinked } from './links.ts';
+import type { TypedDeps } from './passwords.ts';
+import { passwordTyped } from './passwords.ts';
+import { isRefusedPerson, profileUser, releasedUser } from './users.ts';
 
 export interface AtLoginDeps extends TypedDeps, Omit<RetrievalDeps, 'db'> {
   /** The id of the user at the target as whom we call its API; what that one does comes from us. */

@@ -2,13 +2,13 @@
  * The target says that it has made, linked or found a user of ours. What it says is where to look: done is only what the
  * target's API says too, at that moment, for somebody who has proved a password or is in a batch.
  */
-import type { FoundUser } from '../targets/connection.ts';
-import type { Target, Targets } from '../targets/target.ts';
-import type { FlaggingDeps } from './flagging.ts';
-import type { LedgerRow } from './ledger.ts';
-import { find, findByTargetUser } from './ledger.ts';
-import type { Mover } from './mover.ts';
-import { isMovable } from './states.ts';
+import type { FoundUser } from '../../targets/connection.ts';
+import type { Target, Targets } from '../../targets/target.ts';
+import type { FlaggingDeps } from '../flagging.ts';
+import type { LedgerRow } from '../ledger.ts';
+import { find, findByTargetUser } from '../ledger.ts';
+import type { Mover } from '../moving/mover.ts';
+import { isMovable } from '../states.ts';
 
 export interface LinkDeps extends Pick<FlaggingDeps, 'db'> {
   readonly targets: Pick<Targets, 'connection'>;

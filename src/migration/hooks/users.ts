@@ -1,15 +1,15 @@
 /** What a target is told of somebody whom it is about to make a user of itself, after a login at us. */
-import { refuse } from '../credentials/reasons.ts';
-import { FootbridgeError, isFootbridgeError } from '../errors.ts';
-import type { TargetUser } from '../targets/connection.ts';
-import type { Target } from '../targets/target.ts';
-import type { LegacyEntry } from '../user.ts';
-import type { GivenPassword } from './given-password.ts';
-import type { LedgerRow } from './ledger.ts';
-import type { SecretsAnswer } from './schemas.ts';
-import type { RetrievalDeps } from './secret-retrieval.ts';
-import { retrieveSecrets } from './secret-retrieval.ts';
-import { targetUserFor, targetUserIdOf } from './target-user.ts';
+import { refuse } from '../../credentials/reasons.ts';
+import { FootbridgeError, isFootbridgeError } from '../../errors.ts';
+import type { TargetUser } from '../../targets/connection.ts';
+import type { Target } from '../../targets/target.ts';
+import type { LegacyEntry } from '../../user.ts';
+import type { GivenPassword } from '../given-password.ts';
+import type { LedgerRow } from '../ledger.ts';
+import { targetUserFor, targetUserIdOf } from '../moving/target-user.ts';
+import type { SecretsAnswer } from '../schemas.ts';
+import type { RetrievalDeps } from '../secret-retrieval.ts';
+import { retrieveSecrets } from '../secret-retrieval.ts';
 
 /** The person at this target, and where they stand there. */
 export interface Expected {

@@ -1,11 +1,11 @@
 /** What becomes of a legacy user at a target, rule by rule. */
 import { describe, expect, test } from 'vitest';
-import { refuse } from '../../src/credentials/reasons.ts';
-import type { GivenPassword } from '../../src/migration/given-password.ts';
-import { targetUserFor, targetUserIdOf } from '../../src/migration/target-user.ts';
-import { openTargets } from '../../src/targets/index.ts';
-import { targetSettings } from '../../src/targets/target-settings.ts';
-import type { Credentials, LegacyEntry, User } from '../../src/user.ts';
+import { refuse } from '../../../src/credentials/reasons.ts';
+import type { GivenPassword } from '../../../src/migration/given-password.ts';
+import { targetUserFor, targetUserIdOf } from '../../../src/migration/moving/target-user.ts';
+import { openTargets } from '../../../src/targets/index.ts';
+import { targetSettings } from '../../../src/targets/target-settings.ts';
+import type { Credentials, LegacyEntry, User } from '../../../src/user.ts';
 
 const NO_PASSWORD: GivenPassword = { password: refuse('no_hash'), outcome: 'none' };
 const SEED = {

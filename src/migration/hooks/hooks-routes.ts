@@ -2,20 +2,20 @@
 import Router from '@koa/router';
 import type { Context } from 'koa';
 import { z } from 'zod';
-import { readBody } from '../body.ts';
-import { nowSeconds as systemSeconds } from '../clock.ts';
-import { FootbridgeError, isFootbridgeError } from '../errors.ts';
-import type { HookAnswer, HookCall, HookResult, OpenPayload, TargetHook } from '../targets/hook.ts';
-import type { Target, Targets } from '../targets/target.ts';
+import { readBody } from '../../body.ts';
+import { nowSeconds as systemSeconds } from '../../clock.ts';
+import { FootbridgeError, isFootbridgeError } from '../../errors.ts';
+import type { HookAnswer, HookCall, HookResult, OpenPayload, TargetHook } from '../../targets/hook.ts';
+import type { Target, Targets } from '../../targets/target.ts';
+import type { RouteDescription } from '../json-routes.ts';
+import { parseJson, problems } from '../json-routes.ts';
+import type { VerifiedSignature } from '../signature.ts';
+import { verifySignature } from '../signature.ts';
+import type { SignedCallDeps } from '../signed-calls.ts';
+import { signatureHeader, takeOnce } from '../signed-calls.ts';
 import type { AtLogin } from './at-login.ts';
-import type { HookKeysDeps } from './hook-keys.ts';
-import { HookKeys } from './hook-keys.ts';
-import type { RouteDescription } from './json-routes.ts';
-import { parseJson, problems } from './json-routes.ts';
-import type { VerifiedSignature } from './signature.ts';
-import { verifySignature } from './signature.ts';
-import type { SignedCallDeps } from './signed-calls.ts';
-import { signatureHeader, takeOnce } from './signed-calls.ts';
+import type { HookKeysDeps } from './keys.ts';
+import { HookKeys } from './keys.ts';
 
 export interface HooksRoutesDeps extends SignedCallDeps, HookKeysDeps {
   readonly targets: Pick<Targets, 'byName'>;

@@ -1,20 +1,20 @@
 /** A mover that any process can open: our database, a target's API, and a legacy store that is a file. */
 import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { passwordSettings } from '../../src/credentials/password-settings.ts';
-import { openPasswords } from '../../src/credentials/passwords.ts';
-import { FootbridgeError } from '../../src/errors.ts';
-import type { Directory } from '../../src/legacy/directory.ts';
-import type { Mover } from '../../src/migration/mover.ts';
-import type { MoverDeps } from '../../src/migration/moving.ts';
-import { openMover } from '../../src/migration/moving.ts';
-import { Secret } from '../../src/settings.ts';
-import { openAuditLog } from '../../src/store/audit-log.ts';
-import { openDb } from '../../src/store/db.ts';
-import { openKeyring } from '../../src/store/encryption.ts';
-import { openTargets } from '../../src/targets/index.ts';
-import { targetSettings } from '../../src/targets/target-settings.ts';
-import type { LegacyEntry } from '../../src/user.ts';
+import { passwordSettings } from '../../../src/credentials/password-settings.ts';
+import { openPasswords } from '../../../src/credentials/passwords.ts';
+import { FootbridgeError } from '../../../src/errors.ts';
+import type { Directory } from '../../../src/legacy/directory.ts';
+import type { Mover } from '../../../src/migration/moving/mover.ts';
+import type { MoverDeps } from '../../../src/migration/moving/moving.ts';
+import { openMover } from '../../../src/migration/moving/moving.ts';
+import { Secret } from '../../../src/settings.ts';
+import { openAuditLog } from '../../../src/store/audit-log.ts';
+import { openDb } from '../../../src/store/db.ts';
+import { openKeyring } from '../../../src/store/encryption.ts';
+import { openTargets } from '../../../src/targets/index.ts';
+import { targetSettings } from '../../../src/targets/target-settings.ts';
+import type { LegacyEntry } from '../../../src/user.ts';
 
 /** Plain JSON, so that it fits into a command line. */
 export interface Place {

@@ -6,20 +6,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
-import { find, move, proveParts } from '../../src/migration/ledger.ts';
-import type { MoveRequest } from '../../src/migration/mover.ts';
-import type { Event } from '../../src/migration/states.ts';
-import { targetUserIdOf } from '../../src/migration/target-user.ts';
-import type { ListedWork } from '../../src/migration/target-work.ts';
-import { listWork } from '../../src/migration/target-work.ts';
-import type { Credentials, LegacyEntry, User } from '../../src/user.ts';
-import { execute } from '../support/database.ts';
-import { testDatabase } from '../support/postgres.ts';
-import type { Zitadel } from '../support/zitadel/index.ts';
-import { openZitadel } from '../support/zitadel/index.ts';
-import type { Errand } from './moving-child.ts';
-import type { Place } from './moving-place.ts';
-import { ISSUER, openPlace, readFlags, writePeople } from './moving-place.ts';
+import { find, move, proveParts } from '../../../src/migration/ledger.ts';
+import type { MoveRequest } from '../../../src/migration/moving/mover.ts';
+import { targetUserIdOf } from '../../../src/migration/moving/target-user.ts';
+import type { ListedWork } from '../../../src/migration/moving/target-work.ts';
+import { listWork } from '../../../src/migration/moving/target-work.ts';
+import type { Event } from '../../../src/migration/states.ts';
+import type { Credentials, LegacyEntry, User } from '../../../src/user.ts';
+import { execute } from '../../support/database.ts';
+import { testDatabase } from '../../support/postgres.ts';
+import type { Zitadel } from '../../support/zitadel/index.ts';
+import { openZitadel } from '../../support/zitadel/index.ts';
+import type { Errand } from './child.ts';
+import type { Place } from './place.ts';
+import { ISSUER, openPlace, readFlags, writePeople } from './place.ts';
 
 export const OLD = {
   password: 'old password',
@@ -194,7 +194,7 @@ async function addIdp(zitadel: Zitadel): Promise<string> {
   return id;
 }
 
-const CHILD = fileURLToPath(new URL('moving-child.ts', import.meta.url));
+const CHILD = fileURLToPath(new URL('child.ts', import.meta.url));
 
 /** What a process of its own came to: its result, or the signal that killed it. */
 async function runErrand(errand: Errand): Promise<{ signal: NodeJS.Signals | null; result: unknown }> {
