@@ -13,6 +13,7 @@ import { FootbridgeError } from './errors.ts';
 import { hashCommand } from './hash-command.ts';
 import { PortBusyError } from './listener.ts';
 import { progressLine } from './progress-line.ts';
+import { sqlStateOf, UNDEFINED_TABLE } from './store/db.ts';
 import { EmbeddedPostgresError } from './store/embedded.ts';
 import { SchemaError, schemaUp } from './store/schema.ts';
 
@@ -215,6 +216,10 @@ function report(error: unknown): number {
         : `${error.message}${error.detail ? ` (${error.detail})` : ''}`,
     );
     return error.code === 'user_not_found' ? EXIT.wrong : EXIT.failed;
+  }
+  if (sqlStateOf(error) === UNDEFINED_TABLE) {
+    say('Our own database lacks a schema step: run `footbridge schema up` first.');
+    return EXIT.failed;
   }
   if (error instanceof ZodError) {
     for (const { path, message } of error.issues) say(`--${kebab(path.join('.'))}: ${message}`);

@@ -73,12 +73,17 @@ async function bySignature(
   { body, signature }: SignedRequest & { signature: string },
   scope: MigrationScope,
 ): Promise<Caller> {
-  const owners = deps.targets.all.flatMap((target) => target.hmacKeys.map((key) => ({ target, key })));
+  const owners = deps.targets.all.flatMap((target) => apiKeys(target).map((key) => ({ target, key })));
   const keys = owners.map(({ target, key }) => ({ id: `${target.name}/${key.id}`, key: key.key }));
   const keyId = await takeSignedCall(deps, { header: signature, body }, keys);
   const target = owners[keys.findIndex(({ id }) => id === keyId)]?.target;
   if (!target || !SIGNED_SCOPES.includes(scope)) throw new FootbridgeError('insufficient_scope');
   return { actor: `target:${target.name}`, target, isSigned: true };
+}
+
+/** A key named after a hook opens that hook and nothing else. */
+function apiKeys({ hmacKeys, hooks = [] }: Target) {
+  return hmacKeys.filter(({ id }) => !hooks.some(({ name }) => id === name || id.startsWith(`${name}.`)));
 }
 
 /** The challenge of a 401 or 403 (RFC 6750 section 3), if the error is one. */

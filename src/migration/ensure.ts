@@ -72,7 +72,7 @@ async function movedBefore(
   const row = await find(deps.db, target.name, user?.sub ?? '');
   if (!user || !row || !hasReached(row.state, 'migrated')) return undefined;
   const redirectUrl = await deps.links.hrefFor(target, user, row);
-  return { sub: user.sub, state: row.state, redirectUrl };
+  return { sub: user.sub, state: row.state, proved: false, redirectUrl };
 }
 
 async function findUser(
@@ -186,11 +186,16 @@ async function answer(
     case 'moved': {
       const { state } = result;
       // Something that they need is missing there: sent on, they could not log in, or with less than they had.
-      if (state === 'created') return { sub, state };
-      return { sub, state, redirectUrl: await links.hrefFor(target, user, result) };
+      if (state === 'created') return { sub, state, proved: true };
+      return { sub, state, proved: true, redirectUrl: await links.hrefFor(target, user, result) };
     }
-    case 'later':
-      return { sub, state: (await find(db, target.name, sub))?.state ?? 'legacy' };
+    case 'later': {
+      // Another call for the same person may have made it meanwhile.
+      const row = await find(db, target.name, sub);
+      if (!row || !hasReached(row.state, 'migrated'))
+        return { sub, state: row?.state ?? 'legacy', proved: true };
+      return { sub, state: row.state, proved: true, redirectUrl: await links.hrefFor(target, user, row) };
+    }
     case 'not-proved':
       throw new FootbridgeError('proof_needed');
     case 'refused':

@@ -53,6 +53,8 @@ export interface Move {
   readonly releasedOf?: string;
   /** With `revert`: we removed the target user, whose id will not be given again. */
   readonly removed?: boolean;
+  /** With `revert`: we took the link away, so the target user is nobody's from our side. */
+  readonly unlinked?: boolean;
   /** For the audit record; no secrets. */
   readonly detail?: Readonly<Record<string, Json>>;
 }
@@ -99,8 +101,9 @@ export const WRITES: Readonly<Record<Event, Writes>> = {
       password: 'null',
       released_of: 'null',
       removals: 'l.removals + $3::int',
+      target_user_id: 'case when $4::boolean then null else l.target_user_id end',
     },
-    values: ({ removed }) => [removed ? 1 : 0],
+    values: ({ removed, unlinked }) => [removed ? 1 : 0, unlinked ?? false],
   },
   'cut-over': { columns: {} },
   retire: { columns: {} },

@@ -12,7 +12,7 @@ import { CAPTURED_OF, wipePart } from './captured-passwords.ts';
 import type { LedgerRow, Move } from './ledger-row.ts';
 import { LEDGER_COLUMNS as COLUMNS, WRITES } from './ledger-row.ts';
 import type { Event, State } from './states.ts';
-import { EVENTS, nextState, statesBefore, TRANSITIONS } from './states.ts';
+import { EVENTS, hasTargetUser, nextState, STATES, statesBefore, TRANSITIONS } from './states.ts';
 
 export type { LedgerRow, Move, PasswordOutcome } from './ledger-row.ts';
 
@@ -162,6 +162,17 @@ export async function find(q: Queryable, target: string, sub: string): Promise<L
 const FIND_BY_TARGET_USER = statement(
   `select ${COLUMNS} from ledger where target = $1 and target_user_id = $2`,
 );
+
+/** A part named `ledger_owned`: a row if this target user is this person's at this moment, and until the statement's end. */
+export function ownedPart(target: string, sub: string, targetUserId: string): Part {
+  const there = STATES.filter(hasTargetUser).map((state) => `'${state}'`);
+  return {
+    name: 'ledger_owned',
+    text: `select from ledger where target = $1::text and sub = $2::text and target_user_id = $3::text
+      and state in (${there.join(', ')}) for update`,
+    values: [target, sub, targetUserId],
+  };
+}
 
 /** Whoever is linked to this user of the target, or was before going back. */
 export async function findByTargetUser(

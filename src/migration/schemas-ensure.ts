@@ -40,6 +40,11 @@ export type EnsureRequest = z.output<typeof ensureRequest>;
 export const ensureAnswer = z.object({
   sub: subject,
   state: z.enum(STATES).describe('Where the user stands on the way to this target.'),
+  proved: z
+    .boolean()
+    .describe(
+      'Whether the password or the app’s word was looked at. It is not for people who have moved: never take their answer for a login.',
+    ),
   redirectUrl: z
     .string()
     .optional()

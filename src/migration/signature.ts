@@ -51,7 +51,7 @@ export function verifySignature(
     const expected = digest(key, parsed.time, call.body);
     // Every candidate is 32 bytes by now: timingSafeEqual throws on unequal lengths.
     if (!parsed.signatures.some((signature) => timingSafeEqual(signature, expected))) continue;
-    const use = createHash('sha256').update(`${id}\0${parsed.time}\0`).update(expected).digest();
+    const use = createHash('sha256').update(`${parsed.time}\0`).update(expected).digest();
     return { keyId: id, id: use, expiresAt: Number(parsed.time) + TOLERANCE_SECONDS };
   }
   return undefined;

@@ -18,6 +18,8 @@ export interface TargetLink {
 export interface KnownThere {
   readonly loginName?: string;
   readonly targetUserId?: string | null;
+  /** What they call themselves, where nobody has proved yet that they are this person. */
+  readonly typed?: string;
 }
 
 export interface TargetLinks {
@@ -46,10 +48,11 @@ export function openTargetLinks({ db, targets, issuer, deadlineMs }: TargetLinks
   const names = new LoginNames(deadlineMs ?? DEADLINE_MS);
   const hrefFor = async (target: Target, user: User, known: KnownThere) => {
     if (!wantsHint(target)) return target.loginUrl;
-    const { loginName, targetUserId } = known;
+    const { loginName, targetUserId, typed } = known;
     const connection = targets.connection(target.name);
     const asked = loginName ?? (await names.ask(connection, target.name, targetUserId ?? undefined));
-    return withHint(target.loginUrl, asked ?? user.email ?? usernameOf(user));
+    // Whoever only types a name learns no address from us.
+    return withHint(target.loginUrl, asked ?? typed ?? user.email ?? usernameOf(user));
   };
   return {
     hrefFor,

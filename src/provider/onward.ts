@@ -68,7 +68,7 @@ export function openOnward(deps: OnwardDeps): Onward {
       const user = await findUser(directory, login);
       const row = await find(db, target.name, user?.sub ?? '');
       if (user?.state !== 'active' || !row || !hasReached(row.state, 'migrated')) return undefined;
-      return links.hrefFor(target, user, row);
+      return links.hrefFor(target, user, { targetUserId: row.targetUserId, typed: login });
     },
     afterProof: async (login) => {
       const lead = leadsTo(login.clientId);

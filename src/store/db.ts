@@ -158,3 +158,5 @@ export function sqlStateOf(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.code : undefined;
 }
 export const UNIQUE_VIOLATION = '23505';
+/** A schema step has not been applied. */
+export const UNDEFINED_TABLE = '42P01';

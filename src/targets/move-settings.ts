@@ -99,7 +99,7 @@ export const userSettings = z.strictObject({
     .enum(['never', 'verified-email'])
     .default('never')
     .describe(
-      'Whether somebody who is at the target already is taken for the same person: never, or when both sides have verified the same email address. Our link or id always tells.',
+      'Whether somebody who is at the target already is taken for the same person: never, or when both sides have verified the same email address. Our link or id always tells. It is for whom we make ourselves: where the target makes its users after a login, it makes another one, unless `move.push` is `at-login`.',
     ),
 });
 

@@ -5,6 +5,9 @@ import { Unanswered } from './exchange.ts';
 /** So much of the time that nobody called may be made up for at once. */
 const BURST_MS = 250;
 
+/** One answer must not silence us for longer; the next call hears it again. */
+const MAX_HOLD_SECONDS = 60;
+
 export class Pace {
   readonly #intervalMs: number;
   #nextMs = Number.NEGATIVE_INFINITY;
@@ -27,6 +30,7 @@ export class Pace {
 
   /** The target wants to be left alone for so long. */
   hold(seconds: number): void {
-    this.#nextMs = Math.max(this.#nextMs, performance.now() + seconds * 1_000);
+    const heldMs = Math.min(seconds, MAX_HOLD_SECONDS) * 1_000;
+    this.#nextMs = Math.max(this.#nextMs, performance.now() + heldMs);
   }
 }

@@ -116,6 +116,21 @@ describe('user link', () => {
     expect(await run(userMove, at(sub))).toMatchObject({ result: { kind: 'moved', targetUserId: id } });
   });
 
+  test('that was wrong is undone by a rollback: the next one may be right', async () => {
+    const sub = await someone({ totp: undefined as never });
+    const [wrong, right] = [await stranger(`wrong-${sub.slice(5)}`), await stranger(`right-${sub.slice(5)}`)];
+    await run(userLink, linkTo(sub, wrong));
+    await run(userMove, at(sub));
+    expect(await stage.row(sub)).toMatchObject({ targetUserId: wrong });
+    await run(userRollback, at(sub));
+    expect(there(wrong)?.links).toEqual([]);
+    expect(await stage.row(sub)).toMatchObject({ state: 'legacy', targetUserId: null });
+    await run(userLink, linkTo(sub, right));
+    await stage.login(sub);
+    expect(await run(userMove, at(sub))).toMatchObject({ result: { targetUserId: right } });
+    expect(there(wrong)?.links).toEqual([]);
+  });
+
   test('gives nobody somebody else’s user, and no user to nobody', async () => {
     const [sub, other] = [await someone(), await someone({ totp: undefined as never })];
     await run(userMove, at(other));

@@ -14,6 +14,7 @@ beforeAll(async () => {
         hmacKeys: [
           { id: 'new', key: SIGNING_KEY },
           { id: 'old', key: 'the-key-before-this-one' },
+          { id: 'session.2', key: 'the-key-of-a-hook-alone' },
         ],
       },
       TARGETS[1]!,
@@ -164,10 +165,10 @@ describe('a signed call', () => {
     expect(
       outcomeOf(await send('{}', { 'ZITADEL-Signature': header('{}', { key: 'the-key-before-this-one' }) })),
     ).toEqual(LET_IN);
-    const unknown = await send('{}', {
-      'ZITADEL-Signature': header('{}', { key: 'a-key-nobody-configured' }),
-    });
-    expect(outcomeOf(unknown)).toEqual([401, 'bad_signature']);
+    for (const key of ['a-key-nobody-configured', 'the-key-of-a-hook-alone']) {
+      const other = await send('{}', { 'ZITADEL-Signature': header('{}', { key }) });
+      expect(outcomeOf(other)).toEqual([401, 'bad_signature']);
+    }
   });
 
   test.each([

@@ -85,7 +85,7 @@ describe('a person with their password', () => {
       const answer = await ensure({ [by]: person[by], password: PASSWORD });
       expect(answer.status).toBe(200);
       const redirectUrl = `https://new.example/?as=${encodeURIComponent(`${person.sub}@there`)}`;
-      expect(answer.json).toEqual({ sub: person.sub, state: 'migrated', redirectUrl });
+      expect(answer.json).toEqual({ sub: person.sub, state: 'migrated', proved: true, redirectUrl });
       expect(await stateOf(person.sub)).toBe('migrated');
       expect(mover.requests).toEqual([
         { target: 'main', sub: person.sub, road: 'ensure', actor: 'client:shop' },
@@ -96,7 +96,11 @@ describe('a person with their password', () => {
   test('who cannot be moved now is proved and remembered, and goes on as before', async () => {
     const { sub, login } = someone();
     mover.instead = async () => ({ kind: 'later', code: 'target_unavailable' });
-    expect((await ensure({ login, password: PASSWORD })).json).toEqual({ sub, state: 'authenticated' });
+    expect((await ensure({ login, password: PASSWORD })).json).toEqual({
+      sub,
+      state: 'authenticated',
+      proved: true,
+    });
     const work = await execute(stage.databaseUrl, `select road from target_work where sub = '${sub}'`);
     expect(work).toEqual([{ road: 'ensure' }]);
   });
@@ -110,7 +114,11 @@ describe('a person with their password', () => {
       loginName: 'them',
       missing: [{ what: 'totp', code: 'X' }],
     });
-    expect((await ensure({ login, password: PASSWORD })).json).toEqual({ sub, state: 'created' });
+    expect((await ensure({ login, password: PASSWORD })).json).toEqual({
+      sub,
+      state: 'created',
+      proved: true,
+    });
   });
 
   test.each([
@@ -181,7 +189,9 @@ describe('without a proof', () => {
     for (const state of ['migrated', 'cut-over']) {
       // No API of the target is open here: it gets what the person is known by.
       const redirectUrl = `https://new.example/?as=${encodeURIComponent(email)}`;
-      expect((await ensure({ login })).json).toEqual({ sub, state, redirectUrl });
+      expect((await ensure({ login })).json).toEqual({ sub, state, proved: false, redirectUrl });
+      // Nor is a wrong password looked at: nobody may take this answer for a login.
+      expect((await ensure({ login, password: 'wrong' })).json).toMatchObject({ proved: false });
       const common = { target: 'main', sub, actor: 'test', subject: stage.pseudonym(sub) };
       if (state === 'migrated') await move(stage.db, { ...common, event: 'cut-over' });
     }

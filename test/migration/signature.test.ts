@@ -92,6 +92,13 @@ describe('a signature', () => {
     expect(check(`t=${NOW},${other},v1=${HEX}`)).toMatchObject({ keyId: 'new' });
   });
 
+  test('is the same one after its key has become the one before', () => {
+    const header = `t=${NOW},v1=${HEX}`;
+    const renamed = check(header, { keys: [{ id: 'old', key: KEY }] });
+    expect(renamed?.id).toEqual(check(header)?.id);
+    expect(renamed?.keyId).toBe('old');
+  });
+
   test('has one identity, however it is written', () => {
     const ids = [`t=${NOW},v1=${HEX}`, `v1=${HEX.toUpperCase()}, t=${NOW}`].map((header) =>
       check(header)!.id.toString('hex'),

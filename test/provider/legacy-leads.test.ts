@@ -194,11 +194,14 @@ describe('the first page', () => {
     ['does not answer', undefined],
     ['fails', () => Promise.reject(new Error('no'))],
     ['does not know them', async () => undefined],
-  ])('sends them on with their address where the target %s', async (_how, answer) => {
-    known = answer;
-    const person = await bring(someone(), 'migrated');
-    expect(hintIn((await name(await firstPage(), person.login)).location)).toBe(person.email);
-  });
+  ])(
+    'sends them on with what they typed, and tells no address, where the target %s',
+    async (_how, answer) => {
+      known = answer;
+      const person = await bring(someone(), 'migrated');
+      expect(hintIn((await name(await firstPage(), person.login)).location)).toBe(person.login);
+    },
+  );
 
   test('is passed over with a login hint', async () => {
     const [moved, waiting] = [await bring(someone(), 'migrated'), someone()];

@@ -25,7 +25,7 @@ export const PATTERNS: Readonly<Record<PatternName, Pattern>> = {
     sentence:
       'People type their password at ZITADEL, which asks Footbridge about those whose password it lacks.',
     page: 'docs/patterns/zitadel-leads.md',
-    back: 'Point the apps at the legacy system again, and `footbridge user flag <sub> --event revert` for those who moved.',
+    back: 'Point the apps at the legacy system again, and `footbridge user rollback <sub> --target zitadel` for those who moved.',
     lost: LOST_OF_MOVED,
   },
   'legacy-leads': {
@@ -33,7 +33,7 @@ export const PATTERNS: Readonly<Record<PatternName, Pattern>> = {
     sentence:
       'People begin at the legacy system, which makes them at ZITADEL and sends them there when it is their turn.',
     page: 'docs/patterns/legacy-leads.md',
-    back: 'Let the legacy system send nobody any more, and `footbridge user flag <sub> --event revert` for those who moved.',
+    back: 'Let the legacy system send nobody any more, and `footbridge user rollback <sub> --target zitadel` for those who moved.',
     lost: LOST_OF_MOVED,
   },
   brokering: {
@@ -41,7 +41,7 @@ export const PATTERNS: Readonly<Record<PatternName, Pattern>> = {
     sentence:
       'ZITADEL sends people to Footbridge as its identity provider; one login opens old and new apps.',
     page: 'docs/patterns/brokering.md',
-    back: 'Switch each app back by itself, and `footbridge user flag <sub> --event revert` for those who moved.',
+    back: 'Switch each app back by itself, and `footbridge user rollback <sub> --target zitadel` for those who moved.',
     lost: LOST_OF_MOVED,
   },
   'jwt-idp': {

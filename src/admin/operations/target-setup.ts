@@ -55,18 +55,23 @@ export const targetSetup = defineOperation({
     [
       `How things are between us and ${target}:`,
       ...checkLines(checks),
-      'What has to be there:',
-      ...stepLines(steps),
+      ...(steps.length > 0 ? ['What has to be there:', ...stepLines(steps)] : []),
       ...(isToRotate && !executed ? ['The keys of all hooks would be replaced.'] : []),
       ...(rotated.length > 0 ? [`The keys of these hooks are new: ${rotated.join(', ')}.`] : []),
       steps.length > 0 && steps.every(({ outcome }) => outcome === 'there')
         ? 'Everything is there.'
         : executed
-          ? 'Done; run it again to see that everything is there.'
+          ? endOf(steps)
           : UNCHANGED,
     ].join('\n'),
   foundWrong: ({ checks, steps }) => checks.some(({ verdict }) => verdict === 'wrong') || steps.some(isWrong),
 });
+
+/** Nothing is called done that was not. */
+const endOf = (steps: readonly { readonly outcome: string }[]) =>
+  steps.length > 0 && steps.every(({ outcome }) => outcome === 'done' || outcome === 'there')
+    ? 'Done; run it again to see that everything is there.'
+    : 'Not all of it is done. What is done stays; mend what is named above, and run it again.';
 
 async function stepsOf({ setup, client, desk }: OpenedSetup, isToWrite: boolean) {
   const steps = await setup.steps();

@@ -6,7 +6,7 @@ import type { HookCall, HookResult } from '../../targets/hook.ts';
 import type { Target } from '../../targets/target.ts';
 import { wipePart } from '../captured-passwords.ts';
 import type { LedgerRow } from '../ledger.ts';
-import { find, findByTargetUser, findPart, move } from '../ledger.ts';
+import { find, findByTargetUser, findPart, moveParts, ownedPart } from '../ledger.ts';
 import type { RetrievalDeps } from '../secret-retrieval.ts';
 import { hasTargetUser, isMovable } from '../states.ts';
 import { readTicket, ticketPart } from '../tickets.ts';
@@ -174,7 +174,10 @@ async function removed(deps: AtLoginDeps, target: Target, call: Removed): Promis
   if (!connection || (await connection.userById(call.targetUserId))) return;
   const { sub } = row;
   const actor = `target:${target.name}`;
-  await move(deps.db, { target: target.name, sub, event: 'delete', actor, subject: deps.pseudonym(sub) });
+  const moved = { target: target.name, sub, event: 'delete' as const, actor, subject: deps.pseudonym(sub) };
+  // Meanwhile they may have gone back, or be somebody else's by now: then it is not about them.
+  const owned = ownedPart(target.name, sub, call.targetUserId);
+  await deps.db.runParts([owned, ...moveParts(moved, owned.name)], 'select from ledger_row');
 }
 
 /** Writes it to the audit log, and does the rest with it, where the ledger knows the user. */

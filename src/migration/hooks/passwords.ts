@@ -48,7 +48,7 @@ export async function passwordTyped(
   const meant = await whoIsMeant(deps, { target, connection, typed });
   if (!meant) return GO_ON;
   const { found, ...person } = meant;
-  const network = typed.network ?? elsewhere(found?.targetUserId ?? person.login);
+  const network = typedAt(typed.network ?? found?.targetUserId ?? person.login);
   const proof = await deps.provePassword({
     target,
     ...person,
@@ -70,9 +70,10 @@ export async function passwordTyped(
 
 /**
  * The address of the caller is the target's own: all who type there would share one bucket. Where the target does not
- * tell theirs, everybody has a network of their own, and guessing at many accounts is the target's to slow down.
+ * tell theirs, everybody has a network of their own, and guessing at many accounts is the target's to slow down. What it
+ * tells is the word of whoever calls it: it never keeps anybody from our own login page.
  */
-const elsewhere = (person = '') => `typed:${person}`;
+const typedAt = (where = '') => `typed:${where}`;
 
 /** Undefined where it is the target's business alone. */
 async function whoIsMeant(
@@ -89,9 +90,8 @@ async function whoIsMeant(
     const found = await connection.userByLogin(login, organization);
     return found ? await knownThere(deps, target, found) : { login: ownLogin(target, login) };
   } catch (error) {
-    // It can verify without us whatever it can verify at all; a password it does not have it neither counts.
-    if (isFootbridgeError(error, 'target_unavailable') || isFootbridgeError(error, 'target_refused'))
-      return undefined;
+    // A placeholder is a password to the target: what nobody could look at is refused here, or it would be counted there.
+    if (isFootbridgeError(error, 'target_refused')) return undefined;
     throw error;
   }
 }
@@ -104,7 +104,11 @@ async function knownById(
 ): Promise<Meant | undefined> {
   const row = await findByTargetUser(deps.db, target.name, id);
   if (row && !isProvable(row)) return undefined;
-  const found = await connection.userById(id);
+  const found = await connection.userById(id).catch((error: unknown) => {
+    // Whom the ledger does not know has no placeholder of ours: the target can verify them without us.
+    if (!row && isFootbridgeError(error, 'target_unavailable')) return undefined;
+    throw error;
+  });
   return found && knownThere(deps, target, found);
 }
 

@@ -120,7 +120,7 @@ async function tell(
   const [moved] = await db.runParts(
     [
       quietPart(target, sub),
-      ...moveParts({ ...common, event, removed }, 'work_quiet'),
+      ...moveParts({ ...common, event, removed, unlinked: does === 'unlink' }, 'work_quiet'),
       dropPart('ledger_row'),
     ],
     'select 1 from ledger_row',

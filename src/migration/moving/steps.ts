@@ -17,7 +17,7 @@ import type { LedgerRow } from '../ledger.ts';
 import { find, findPart, move, moveParts } from '../ledger.ts';
 import { hasTargetUser } from '../states.ts';
 import { alreadyThere, lackOf } from './found.ts';
-import { targetUserFor, targetUserIdOf } from './target-user.ts';
+import { hasSecondFactor, targetUserFor, targetUserIdOf } from './target-user.ts';
 import { heldPart } from './target-work.ts';
 import type { Moving, Person, Standing } from './try.ts';
 import { done, moveOf, NeverMoves } from './try.ts';
@@ -206,10 +206,13 @@ export async function complete(moving: Moving, person: Person, arrival: Arrival)
 /** The password was changed in the legacy store after an earlier try had stored it: the old one must not stay good. */
 async function renewPassword(
   { connection }: Moving,
-  { user, hasNewPassword }: Person,
+  { user, entry, hasNewPassword }: Person,
   { found, made, targetUserId }: Arrival,
 ): Promise<NotStored[]> {
   if (!made || !hasNewPassword || !found?.hasPassword) return [];
+  // A second factor came meanwhile, which the target cannot be given any more: the password alone would open the door.
+  if (hasSecondFactor(entry.credentials) && !found.hasTotp)
+    return [{ what: 'password', code: 'second_factor_missing' }];
   if (!user.password) return [{ what: 'password', code: 'changed_meanwhile' }];
   await connection.setPassword(targetUserId, user.password);
   return [];

@@ -33,8 +33,14 @@ export function readMethodCall(payload: unknown, methods: readonly string[]): Me
 }
 
 /** The member of a message as text; undefined where there is none. */
-export const textOf = (value: unknown): string | undefined =>
+/** As it is: a password may hold anything. */
+export const stringOf = (value: unknown): string | undefined =>
   typeof value === 'string' && value !== '' ? value : undefined;
+
+// PostgreSQL stores no NUL, and no other control character belongs into a name.
+const CONTROL = /[\u0000-\u001f\u007f]/;
+export const textOf = (value: unknown): string | undefined =>
+  typeof value === 'string' && value !== '' && !CONTROL.test(value) ? value : undefined;
 
 /** The member of a message as message; empty where there is none. */
 export const messageOf = (value: unknown): Message =>

@@ -1,7 +1,7 @@
 /** A password is typed at ZITADEL (request of `CreateSession` and `SetSession`), which has not looked at it yet. */
 import { isIP } from 'node:net';
 import type { HookCall, TargetHook } from '../hook.ts';
-import { bare, messageOf, readMethodCall, refusal, textOf } from './hooks-messages.ts';
+import { bare, messageOf, readMethodCall, refusal, stringOf, textOf } from './hooks-messages.ts';
 
 export const SESSION_METHODS = ['SessionService/CreateSession', 'SessionService/SetSession'];
 
@@ -11,7 +11,7 @@ export const sessionHook: TargetHook = {
   read(payload): HookCall {
     const { request } = readMethodCall(payload, SESSION_METHODS);
     const { user, password: check } = messageOf(request.checks);
-    const password = textOf(messageOf(check).password);
+    const password = stringOf(messageOf(check).password);
     if (password === undefined) return { kind: 'ignored' };
     const { userId, loginName } = messageOf(user);
     const [targetUserId, login, targetSessionId] = [userId, loginName, request.sessionId].map(textOf);

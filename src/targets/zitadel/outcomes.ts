@@ -4,6 +4,7 @@ import type { ImportOutcome } from '../connection.ts';
 import { ZitadelError } from './zitadel-error.ts';
 
 const INVALID_ARGUMENT = 3;
+const NOT_FOUND = 5;
 /** Of the command behind v2, of its predecessor, and of the import. */
 const TAKEN_ID = /^COMMAND-(?:7yiox1isql|k2unb|ziuna)$/;
 /** An identity provider that is not there, or not for this organization. */
@@ -18,7 +19,9 @@ export const isTakenId = (error: ZitadelError) => TAKEN_ID.test(error.id ?? '');
 export const isUnknownIdp = (error: unknown) => error instanceof ZitadelError && error.id === UNKNOWN_IDP;
 export const isBadPhone = (error: unknown): error is ZitadelError =>
   error instanceof ZitadelError && /^PHONE-/.test(error.id ?? '');
-export const isNotFound = (error: unknown) => error instanceof ZitadelError && error.status === 404;
+/** ZITADEL itself says so (gRPC NotFound); a 404 of a proxy, or of another server, says nothing of a user. */
+export const isNotFound = (error: unknown) =>
+  error instanceof ZitadelError && error.status === 404 && error.code === NOT_FOUND;
 
 /** Whether it may have been done all the same. */
 export const isAmbiguous = (error: ZitadelError) => error.isTemporary && error.status !== 429;

@@ -175,7 +175,9 @@ const isPlaceholder = ({ human, details }: User, metadata: readonly { key?: stri
   human.passwordChanged === details?.creationDate &&
   metadata.some(({ key }) => key === PLACEHOLDER_MARK);
 
-const isText = (text: string) => text.trim() !== '' && [...text].length <= MAX_TEXT;
+/** Two of them would be another path. */
+const isText = (text: string) =>
+  text.trim() !== '' && [...text].length <= MAX_TEXT && text !== '.' && text !== '..';
 
 async function orUndefined<T>(work: Promise<T>): Promise<T | undefined> {
   try {

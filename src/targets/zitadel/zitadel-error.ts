@@ -69,7 +69,7 @@ export function errorOf({ status, document, what, sent, retryAfterSeconds }: Ref
   return new ZitadelError({
     status,
     code: typeof code === 'number' ? code : UNKNOWN,
-    id: id !== undefined && /^[\w.-]{1,60}$/.test(id) ? id : undefined,
+    id: id !== undefined && /^[\w.-]{1,60}$/.test(id) && withoutWhatWasSent(id, sent) === id ? id : undefined,
     message: `${what} answers ${status}${sentence && `: ${sentence}`}`,
     retryAfterSeconds,
   });

@@ -393,10 +393,19 @@ describe('a password typed at ZITADEL that is none of our business', () => {
     ]);
   });
 
-  test('is ZITADEL’s alone while it does not answer us', async () => {
+  test('of somebody whom the ledger does not know is ZITADEL’s alone while it does not answer us', async () => {
     const id = await there(someone().sub, { password: 'Their-own-0ne!' });
     zitadel.failNext('GetUserByID', 503, 2);
     expect((await createSession({ userId: id }, 'Their-own-0ne!')).status).toBe(200);
+  });
+
+  test('that nobody could look at is refused, or ZITADEL would count it against a placeholder', async () => {
+    const { sub, login } = someone();
+    const id = await there(sub);
+    zitadel.failNext('UserService/ListUsers', 503, 2);
+    const { json } = await createSession({ loginName: login });
+    expect(json.code).toBe(FAILED_PRECONDITION);
+    expect(userAt(id)).toMatchObject({ failedPasswords: 0, state: 'USER_STATE_ACTIVE' });
   });
 
   test('in a session that does not say whose is left alone', async () => {

@@ -404,6 +404,20 @@ describe('a password that only we can check, at a target that shows us what is t
   });
 });
 
+test('a new password does not get there without the second factor that came with it', async () => {
+  stage.zitadel.instance.checksProjects = true;
+  const sub = await someone({}, { totp: undefined as never });
+  expect(await move(sub)).toMatchObject({ state: 'created', missing: [{ what: 'grants' }] });
+  stage.zitadel.instance.checksProjects = false;
+  stage.put(person(sub.slice(5), {}, { passwords: [bcrypt(NEW.hash)], totp: TOTP }));
+  await stage.login(sub);
+  expect(await move(sub)).toMatchObject({
+    state: 'created',
+    missing: [{ what: 'password', code: 'second_factor_missing' }, { what: 'totp' }],
+  });
+  expect(await stage.zitadel.opens(stage.idOf(sub), NEW.password)).toBe(false);
+});
+
 describe('at once', () => {
   test('twenty who ask for one person on two nodes get one user and the same answer', async () => {
     const sub = await someone();

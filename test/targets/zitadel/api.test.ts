@@ -120,6 +120,14 @@ describe('a server', () => {
     expect(error.message).toContain('invalid value for string field hash');
   });
 
+  test('that gives our token back as a code of its own is not repeated', async () => {
+    const details = [{ '@type': 'type.googleapis.com/zitadel.v1.ErrorDetail', id: TOKEN, message: 'no' }];
+    answers = [json(400, { code: 3, message: 'no', details })];
+    const error = await fails(apiAt(url).call('GET', '/v2/users/1'));
+    expect(error.id).toBeUndefined();
+    expect(JSON.stringify([error.message, error.reason])).not.toContain(TOKEN);
+  });
+
   test('that redirects is not followed', async () => {
     answers = [json(302, {}, { location: '/elsewhere' })];
     expect(await fails(apiAt(url).call('GET', '/v2/users/1'))).toMatchObject({

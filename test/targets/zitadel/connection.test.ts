@@ -156,9 +156,19 @@ describe('a user who is there already', () => {
 
   test('but is not found yet is not made twice', async () => {
     await importOne(anna);
+    // A 404 of something in between says nothing of her: nobody concludes from it that she is gone.
     zitadel.failNext('UserService/GetUserByID', 404);
-    expect(await importOne(anna)).toMatchObject({ kind: 'unavailable', retryAfterSeconds: 1 });
+    await expect(connection.importUsers([anna])).resolves.toMatchObject([{ kind: 'unavailable' }]);
     expect(await importOne(anna)).toMatchObject({ kind: 'exists' });
+  });
+
+  test('whom a proxy calls gone is neither gone nor switched off', async () => {
+    await importOne(anna);
+    zitadel.failNext('UserService/DeactivateUser', 404);
+    await expect(connection.deactivate('fb-anna')).rejects.toMatchObject({ code: 'target_unavailable' });
+    zitadel.failNext('UserService/GetUserByID', 404);
+    await expect(connection.userById('fb-anna')).rejects.toMatchObject({ code: 'target_unavailable' });
+    expect(thereIs('fb-anna').state).toBe('USER_STATE_ACTIVE');
   });
 });
 

@@ -46,7 +46,9 @@ export function scoped({ api, target }: Context) {
   };
 }
 
-export const isGone = (error: unknown): boolean => error instanceof ZitadelError && error.status === 404;
+/** Said by ZITADEL (gRPC NotFound), and not by whatever answers in its place. */
+export const isGone = (error: unknown): boolean =>
+  error instanceof ZitadelError && error.status === 404 && error.code === 5;
 
 /** What it answers, or undefined where there is no such thing. */
 export async function orGone<T>(call: Promise<T>): Promise<T | undefined> {
