@@ -19,6 +19,13 @@ let serial = 0;
 const someone = (...more: Parameters<MovingStage['someone']> extends [string, ...infer R] ? R : never) =>
   stage.someone(`m${++serial}`, ...more);
 const move = (sub: string, more = {}) => stage.mover.move(request(sub, more));
+/** On a busy machine the other one may take longer than a caller waits: then it is asked again. */
+async function untilDone(sub: string) {
+  for (;;) {
+    const result = await move(sub);
+    if (result.kind !== 'later' || result.code !== 'under_way') return result;
+  }
+}
 const users = () => stage.zitadel.instance.users.size;
 
 /** A user at ZITADEL that is none of our making. */
@@ -442,7 +449,8 @@ describe('at once', () => {
     const done = await elsewhere({}, async ({ mover }) =>
       Promise.all([stage.mover.resume(), mover.resume()]),
     );
-    expect(done[0] + done[1]).toBe(12);
+    // On a busy machine one of them may have been looked at twice; nobody is left out, or made twice.
+    expect(done[0] + done[1]).toBeGreaterThanOrEqual(12);
     expect(users()).toBe(before + 12);
     for (const sub of subs) await expectMoved(stage, sub);
   });
@@ -466,7 +474,7 @@ describe('at once', () => {
     await elsewhere({ afterStep }, async ({ mover }) => {
       const first = mover.move(request(sub));
       await reached.promise;
-      const second = move(sub);
+      const second = untilDone(sub);
       held.resolve();
       expect(await second).toEqual(await first);
     });
