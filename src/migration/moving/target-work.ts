@@ -109,9 +109,11 @@ export async function claimWork(q: Queryable, request: MoveRequest): Promise<Cla
   };
 }
 
-const CLAIM_DUE = statement(`update target_work w set lease = $2, leased_until = ${LEASED} from (
+// Apart, because a subquery may be read once for every row that it is joined with, and locks another row each time.
+const CLAIM_DUE = statement(`with due as materialized (
     select target, sub from target_work w where target = any($1::text[]) and due_at <= now() and ${FREE}
-    order by due_at limit 1 for update skip locked) due
+    order by due_at limit 1 for update skip locked)
+  update target_work w set lease = $2, leased_until = ${LEASED} from due
   where w.target = due.target and w.sub = due.sub returning ${COLUMNS}`);
 
 /** The next that is due at one of these targets and that nobody works on. */
