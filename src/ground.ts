@@ -17,8 +17,8 @@ import { openDb } from './store/db.ts';
 import type { Keyring } from './store/encryption.ts';
 import { openKeyring } from './store/encryption.ts';
 import { openTargets } from './targets/index.ts';
-import { ourIdpOf } from './targets/resources.ts';
-import type { Targets } from './targets/target.ts';
+import { idpIdOf } from './targets/resources.ts';
+import type { Target, Targets } from './targets/target.ts';
 
 /** What everything else stands on. */
 export interface Ground {
@@ -58,10 +58,11 @@ export function openGround(
   });
   const directory = openStores(settings.legacy);
   const passwords = openPasswords(settings.passwords);
+  const ourIdp = (target: Target) => idpIdOf(db, target);
   const targets = openTargets(settings.targets, {
     unproved,
     issuer: settings.provider.issuer,
-    ourIdp: (target) => ourIdpOf(db, target),
+    ourIdp,
   });
   const mover = openMover({
     db,
@@ -69,7 +70,7 @@ export function openGround(
     directory,
     passwords,
     targets,
-    ourIdp: async ({ name, api }) => api?.identityProvider ?? ourIdpOf(db, name),
+    ourIdp,
     pseudonym: audit.pseudonym,
     onError: (error) => log.warn({ error }, 'a move failed'),
     onMove: (move) => watch.onMove?.(move),

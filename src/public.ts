@@ -25,7 +25,7 @@ import { Throttle } from './provider/throttle.ts';
 import { openLegacySessions } from './sessions/legacy-session.ts';
 import { sessionsRoutes } from './sessions/sessions-routes.ts';
 import type { Watch } from './store/watch.ts';
-import { ourIdpOf } from './targets/resources.ts';
+import { idpIdOf } from './targets/resources.ts';
 import { followKeys, resumeRegularly, sweepRegularly } from './upkeep.ts';
 
 export interface PublicParts extends Ground {
@@ -62,7 +62,7 @@ function openMoving(parts: PublicParts, throttle: Throttle) {
     provePassword,
     issuer,
     pseudonym,
-    ourIdp: async ({ name, api }) => api?.identityProvider ?? ourIdpOf(db, name),
+    ourIdp: (target) => idpIdOf(db, target),
     ourUserId: async ({ name }) => targets.connection(name)?.ownUserId?.(),
     onLookup: ({ target, found }) => metrics.lookups.inc({ target, found: String(found) }),
     onError: (error) => log.warn({ error }, 'a hook could not do all it was called for'),

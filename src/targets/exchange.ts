@@ -109,3 +109,13 @@ export function unanswered(error: unknown, what: string, signal: AbortSignal): U
   const reason = [code, name].find((part) => part && /^\w{2,60}$/.test(part)) ?? 'failed';
   return new Unanswered(`${what} is not answered: ${reason}`, { isUnsent: UNSENT.test(code) });
 }
+
+/** Waits no longer than the signal allows for what others wait for too. */
+export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  if (signal.aborted) return Promise.reject(signal.reason);
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}

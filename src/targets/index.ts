@@ -36,13 +36,13 @@ export interface OpenTargetsOptions {
   readonly unproved?: readonly AcceptedFormat['write'][];
   /** Without it no target's API is opened. */
   readonly issuer?: string;
-  /** The id of our identity provider at a target, as `target setup` stored it. */
-  readonly ourIdp?: (target: string) => Promise<string | undefined>;
+  /** The id of our identity provider at a target; what the settings say by default. */
+  readonly ourIdp?: (target: Target) => Promise<string | undefined>;
 }
 
 export function openTargets(
   settings: readonly TargetSettings[],
-  { unproved = [], issuer, ourIdp = async () => undefined }: OpenTargetsOptions = {},
+  { unproved = [], issuer, ourIdp = async ({ api }) => api?.identityProvider }: OpenTargetsOptions = {},
 ): Targets {
   const all = settings.map(({ accepts, ...own }): Target => {
     const kind: TargetKind = TARGET_KINDS[own.kind];
@@ -53,8 +53,8 @@ export function openTargets(
   const byClient = new Map(all.flatMap((target) => target.clientIds.map((clientId) => [clientId, target])));
   const connections = new Map<string, TargetConnection>();
   for (const target of issuer === undefined ? [] : all) {
-    const found = async () => target.api?.identityProvider ?? ourIdp(target.name);
-    const connection = target.api && target.connect?.(target, { issuer: issuer!, ourIdp: found });
+    const connection =
+      target.api && target.connect?.(target, { issuer: issuer!, ourIdp: () => ourIdp(target) });
     if (connection) connections.set(target.name, connection);
   }
   return {

@@ -6,6 +6,7 @@ import { Secret } from '../settings.ts';
 import type { Queryable } from '../store/db.ts';
 import { statement } from '../store/db.ts';
 import type { Keyring } from '../store/encryption.ts';
+import type { Target } from './target.ts';
 
 /**
  * What a thing is at the target: we as its identity provider; something that calls our hook of this name; when it calls
@@ -173,4 +174,12 @@ const OUR_IDP = statement(
 export async function ourIdpOf(q: Queryable, target: string): Promise<string | undefined> {
   const [row] = await q.run<{ id: string | null }>(OUR_IDP, [target]);
   return row?.id ?? undefined;
+}
+
+/** The one to go by: what the settings say goes before what was recorded. */
+export async function idpIdOf(
+  q: Queryable,
+  { name, api }: Pick<Target, 'name' | 'api'>,
+): Promise<string | undefined> {
+  return api?.identityProvider ?? ourIdpOf(q, name);
 }

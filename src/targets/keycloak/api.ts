@@ -1,7 +1,7 @@
 /** Keycloak's Admin REST API of one realm: says who we are, keeps the pace, bounds the time, reads the errors. */
 import { Agent } from 'undici';
 import type { Question } from '../exchange.ts';
-import { whatOf } from '../exchange.ts';
+import { orAborted, whatOf } from '../exchange.ts';
 import { Pace } from '../pace.ts';
 import type { Answer } from './exchange.ts';
 import { asKeycloakError, ask } from './exchange.ts';
@@ -47,7 +47,7 @@ export function openKeycloakApi(
   };
   const attempt = async (question: Omit<Question, 'headers'>, untilMs: number) => {
     await pace.turn(untilMs, question.signal);
-    const authorization = await orAborted(account.authorization(), question.signal);
+    const authorization = await orAborted(account.header(), question.signal);
     return ask(agent, { ...question, headers: { authorization } }).catch((error) => {
       learn(error, authorization);
       throw error;
@@ -81,13 +81,3 @@ const isRepeated = (error: unknown, method: Question['method']) =>
     error.status === 401 ||
     error.status === 429 ||
     (error.isTemporary && method === 'GET'));
-
-/** Waits no longer than the signal allows for what others wait for too. */
-function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) return Promise.reject(signal.reason);
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
-}

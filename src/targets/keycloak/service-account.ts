@@ -3,6 +3,8 @@ import type { Agent } from 'undici';
 import type { z } from 'zod';
 import { nowSeconds as systemSeconds } from '../../clock.ts';
 import { FootbridgeError } from '../../errors.ts';
+import type { HeldToken } from '../held-token.ts';
+import { holdToken } from '../held-token.ts';
 import type { apiSettings } from '../move-settings.ts';
 import { ask } from './exchange.ts';
 import { KeycloakError } from './keycloak-error.ts';
@@ -20,14 +22,6 @@ export function keycloakSettings(api: ApiSettings): KeycloakSettings {
   });
 }
 
-export interface ServiceAccount {
-  /** The header's value. Throws KeycloakError where no token is to be had. */
-  authorization(): Promise<string>;
-  /** Keycloak does not take this header any more: the next one is new. */
-  renew(refused: string): void;
-}
-
-/** Before it ends: what is sent now arrives later, and clocks differ. */
 const MARGIN_SECONDS = 30;
 const UNSAID_SECONDS = 60;
 const MAX_SECONDS = 86_400;
@@ -37,32 +31,11 @@ export interface ServiceAccountDeps {
   readonly nowSeconds?: () => number;
 }
 
-/** One token for all calls, fetched by one of those who wait for it. */
-export function serviceAccountOf(
+/** Its header throws KeycloakError where no token is to be had. */
+export const serviceAccountOf = (
   api: KeycloakSettings,
   { agent, nowSeconds = systemSeconds }: ServiceAccountDeps,
-): ServiceAccount {
-  let held: { readonly header: string; readonly until: number } | undefined;
-  let fetching: Promise<string> | undefined;
-  const fetch = async (): Promise<string> => {
-    const startedAt = nowSeconds();
-    const { token, seconds } = await requestToken(api, agent);
-    held = { header: `Bearer ${token}`, until: startedAt + Math.max(seconds - MARGIN_SECONDS, seconds / 2) };
-    return held.header;
-  };
-  return {
-    async authorization() {
-      if (held && nowSeconds() < held.until) return held.header;
-      fetching ??= fetch().finally(() => {
-        fetching = undefined;
-      });
-      return fetching;
-    },
-    renew(refused) {
-      if (held?.header === refused) held = undefined;
-    },
-  };
-}
+): HeldToken => holdToken(() => requestToken(api, agent), { marginSeconds: MARGIN_SECONDS, nowSeconds });
 
 async function requestToken({ url, realm, clientCredentials, timeoutMs }: KeycloakSettings, agent: Agent) {
   const path = `/realms/${encodeURIComponent(realm)}/protocol/openid-connect/token`;

@@ -4,7 +4,7 @@
  */
 import { Agent } from 'undici';
 import type { Question } from '../exchange.ts';
-import { whatOf } from '../exchange.ts';
+import { orAborted, whatOf } from '../exchange.ts';
 import { Pace } from '../pace.ts';
 import type { ApiSettings } from './authorization.ts';
 import { authorizationOf } from './authorization.ts';
@@ -102,14 +102,4 @@ function questionOf(
     body,
     signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
   };
-}
-
-/** Waits no longer than the signal allows for what others wait for too. */
-function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) return Promise.reject(signal.reason);
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }

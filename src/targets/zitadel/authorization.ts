@@ -6,23 +6,20 @@ import type { Agent } from 'undici';
 import type { z } from 'zod';
 import { nowSeconds as systemSeconds } from '../../clock.ts';
 import { FootbridgeError } from '../../errors.ts';
+import type { HeldToken } from '../held-token.ts';
+import { holdToken } from '../held-token.ts';
 import type { apiSettings } from '../move-settings.ts';
 import { ask } from './exchange.ts';
 import { ZitadelError } from './zitadel-error.ts';
 
 export type ApiSettings = z.output<typeof apiSettings>;
 
-export interface Authorization {
-  /** Throws ZitadelError where no token is to be had. */
-  header(): Promise<string>;
-  /** ZITADEL does not take this header any more: the next one is new. Absent where there is no other. */
-  renew?(refused: string): void;
-}
+/** `renew` is absent where there is no other header. `header` throws ZitadelError where no token is to be had. */
+export type Authorization = Pick<HeldToken, 'header'> & Partial<HeldToken>;
 
 const TOKEN_PATH = '/oauth/v2/token';
 /** The audience without which its own API refuses the token. */
 const SCOPE = 'openid urn:zitadel:iam:org:project:id:zitadel:aud';
-/** Before it ends: what is sent now arrives later, and clocks differ. */
 const MARGIN_SECONDS = 60;
 /** ZITADEL refuses an assertion from the future, and clocks differ. */
 const BACKDATED_SECONDS = 5;
@@ -42,29 +39,12 @@ export function authorizationOf(api: ApiSettings, deps: AuthorizationDeps): Auth
   return { header: async () => fixed };
 }
 
-/** One token for all calls, fetched by one of those who wait for it. */
-function tokensOf(api: ApiSettings, { agent, nowSeconds = systemSeconds }: AuthorizationDeps): Authorization {
+function tokensOf(api: ApiSettings, { agent, nowSeconds = systemSeconds }: AuthorizationDeps): HeldToken {
   const key = privateKeyOf(api);
-  let held: { readonly header: string; readonly until: number } | undefined;
-  let fetching: Promise<string> | undefined;
-  const fetch = async (): Promise<string> => {
-    const startedAt = nowSeconds();
-    const { token, seconds } = await requestToken(api, agent, await assertionOf(api, key, startedAt));
-    held = { header: `Bearer ${token}`, until: startedAt + Math.max(seconds - MARGIN_SECONDS, seconds / 2) };
-    return held.header;
-  };
-  return {
-    async header() {
-      if (held && nowSeconds() < held.until) return held.header;
-      fetching ??= fetch().finally(() => {
-        fetching = undefined;
-      });
-      return fetching;
-    },
-    renew(refused) {
-      if (held?.header === refused) held = undefined;
-    },
-  };
+  return holdToken(async (startedAt) => requestToken(api, agent, await assertionOf(api, key, startedAt)), {
+    marginSeconds: MARGIN_SECONDS,
+    nowSeconds,
+  });
 }
 
 async function requestToken(api: ApiSettings, agent: Agent, assertion: string) {

@@ -4,7 +4,7 @@ import { announceResource, forgetResource, recordResource, resourcesOf } from '.
 import type { SetupDeps } from '../../setup.ts';
 import type { Target } from '../../target.ts';
 import type { CallOptions, ZitadelApi } from '../api.ts';
-import { ZitadelError } from '../api.ts';
+import { isNotFound } from '../outcomes.ts';
 
 export interface Context {
   readonly api: ZitadelApi;
@@ -46,16 +46,12 @@ export function scoped({ api, target }: Context) {
   };
 }
 
-/** Said by ZITADEL (gRPC NotFound), and not by whatever answers in its place. */
-export const isGone = (error: unknown): boolean =>
-  error instanceof ZitadelError && error.status === 404 && error.code === 5;
-
 /** What it answers, or undefined where there is no such thing. */
 export async function orGone<T>(call: Promise<T>): Promise<T | undefined> {
   try {
     return await call;
   } catch (error) {
-    if (isGone(error)) return undefined;
+    if (isNotFound(error)) return undefined;
     throw error;
   }
 }

@@ -3,7 +3,7 @@
  * then knows. It is a login like any other: the ledger and ZITADEL's hooks take it for one.
  */
 import type { Secret } from '../../../settings.ts';
-import { ourIdpOf } from '../../resources.ts';
+import { idpIdOf } from '../../resources.ts';
 import type { Hop } from '../../setup.ts';
 import { ZitadelError } from '../api.ts';
 import type { Context } from './context.ts';
@@ -42,7 +42,7 @@ export async function tryLogin(context: Context, login: Login): Promise<Hop[]> {
 }
 
 async function startIntent({ api, deps, target }: Context): Promise<string> {
-  const idpId = target.api?.identityProvider ?? (await ourIdpOf(deps.db, target.name));
+  const idpId = await idpIdOf(deps.db, target);
   if (!idpId) throw new Stopped('we are no identity provider there yet: run target setup first');
   const body = { idpId, urls: { successUrl: SUCCESS, failureUrl: FAILURE } };
   const { authUrl } = await api.call<{ authUrl?: string }>('POST', '/v2/idp_intents', { body });

@@ -1,6 +1,6 @@
 /** Whether the two reach one another, agree on the time, and may do what they have to. */
 import { isIP } from 'node:net';
-import { ourIdpOf } from '../../../resources.ts';
+import { idpIdOf } from '../../../resources.ts';
 import type { Check, Finding } from '../../../setup.ts';
 import type { Context } from '../context.ts';
 import { denialOf, isDenied } from '../denylist.ts';
@@ -117,7 +117,7 @@ const isLoopbackAddress = ({ hostname }: URL) =>
 /** To start a login at us it has to read our discovery document. */
 async function issuerFromThere(context: Context): Promise<Finding> {
   const { api, deps, target } = context;
-  const idpId = target.api?.identityProvider ?? (await ourIdpOf(deps.db, target.name));
+  const idpId = await idpIdOf(deps.db, target);
   if (!idpId)
     return { verdict: 'unknown', sentence: 'It can be known once we are an identity provider there.' };
   const nowhere = 'https://footbridge.invalid/';
