@@ -2,7 +2,7 @@
 import type { Knex } from 'knex';
 import type { Secret } from '../../../settings.ts';
 import type { Row } from '../../connector.ts';
-import type { SqlSettings } from './sql-settings.ts';
+import type { DatabaseSettings } from './sql-settings.ts';
 
 export interface Access {
   readonly writable: boolean;
@@ -10,11 +10,13 @@ export interface Access {
   readonly limitMs: number;
   /** For one connection to come up. */
   readonly connectMs: number;
+  /** Moments of columns that keep none of the zone are read and written as UTC, whatever the server's own zone is. */
+  readonly isUtc?: boolean;
 }
 
 export interface Engine {
   /** Loads the driver. */
-  config(settings: SqlSettings, access: Access): Promise<Knex.Config>;
+  config(settings: DatabaseSettings, access: Access): Promise<Knex.Config>;
   /** The cheapest question, where it is not `select 1`. */
   readonly ping?: string;
   rows(result: unknown): readonly Row[];
@@ -36,7 +38,7 @@ export interface Failure {
   readonly message?: string;
 }
 
-export type ServerSettings = Extract<SqlSettings, { connection: unknown }>['connection'];
+export type ServerSettings = Extract<DatabaseSettings, { connection: unknown }>['connection'];
 
 /** The parts of a connection under the names both drivers share. */
 export function partsOf(connection: Exclude<ServerSettings, Secret>) {

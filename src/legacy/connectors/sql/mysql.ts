@@ -13,7 +13,7 @@ const INCOMPARABLE = new Set([1267, 1300, 3854]);
 type Callback = (error: unknown, ...response: unknown[]) => void;
 interface Socket {
   query(options: { sql: string; timeout: number }, callback: Callback): void;
-  execute(sql: string, values: readonly string[], callback: Callback): void;
+  execute(sql: string, values: readonly (string | Uint8Array)[], callback: Callback): void;
   destroy(): void;
   __knex__disposed?: unknown;
 }
@@ -27,7 +27,7 @@ const limits = (limitMs: number) =>
   ].join(' ');
 
 export const mysql: Engine = {
-  async config(settings, { writable, limitMs, connectMs }) {
+  async config(settings, { writable, limitMs, connectMs, isUtc }) {
     const { default: Dialect } = await import('knex/lib/dialects/mysql2/index.js');
     const { connection } = settings as { connection: ServerSettings };
     return {
@@ -36,7 +36,7 @@ export const mysql: Engine = {
         override _query(socket: Socket, query: Parameters<InstanceType<typeof Dialect>['_query']>[1]) {
           if (!query.bindings?.length) return super._query(socket, query);
           // A number would be sent as a double, which MySQL does not take for LIMIT.
-          const values = query.bindings.map(String);
+          const values = query.bindings.map((value) => (value instanceof Uint8Array ? value : String(value)));
           return new Promise<typeof query>((resolve, reject) => {
             socket.execute(query.sql, values, (error: unknown, ...response: unknown[]) =>
               error ? reject(error) : resolve(Object.assign(query, { response })),
@@ -67,7 +67,7 @@ export const mysql: Engine = {
             socket.query({ sql: `set session ${what}`, timeout: connectMs }, (error) =>
               error ? failed(error) : then(),
             );
-          set(limits(limitMs), () =>
+          set(limits(limitMs) + (isUtc ? ", time_zone = '+00:00'" : ''), () =>
             writable ? done(null) : set('transaction read only', () => done(null)),
           );
         },

@@ -48,6 +48,7 @@ const server = z.strictObject({
 });
 const connection = z.union([secret, server]);
 
+const poolSize = count(1, 50, 5).describe('Connections to the legacy store.');
 const people = {
   table: z
     .string()
@@ -65,7 +66,7 @@ const people = {
     .optional()
     .describe('Columns that hold what people type, compared as the store compares.'),
   queries: queries.describe('SQL of your own, with named binds.'),
-  poolSize: count(1, 50, 5).describe('Connections to the legacy store.'),
+  poolSize,
 };
 const flag = (server: z.ZodType) =>
   z
@@ -128,3 +129,33 @@ export const sqlSettings = z
   })
   .describe('A relational database.');
 export type SqlSettings = z.output<typeof sqlSettings>;
+
+/** A database of which we read and write one table. */
+export const databaseSettings = z
+  .discriminatedUnion('engine', [
+    z.strictObject({
+      engine: z.literal('postgresql').describe('PostgreSQL.'),
+      connection: connection.describe('postgres://user:password@host/database, or its parts.'),
+      poolSize,
+    }),
+    z.strictObject({
+      engine: z.literal('mysql').describe('MySQL or MariaDB.'),
+      connection: connection.describe('mysql://user:password@host/database, or its parts.'),
+      poolSize,
+    }),
+    z.strictObject({
+      engine: z.literal('sqlite').describe('SQLite: for small apps, as its queries hold up the process.'),
+      file: z.string().min(1).describe('Path of the database.'),
+      poolSize,
+    }),
+  ])
+  .describe('Where the table is.');
+
+/** Where a database is, for whatever it is opened. */
+export type DatabaseSettings =
+  | {
+      readonly engine: Exclude<SqlSettings['engine'], 'sqlite'>;
+      readonly connection: z.output<typeof connection>;
+      readonly poolSize: number;
+    }
+  | { readonly engine: 'sqlite'; readonly file: string; readonly poolSize: number };

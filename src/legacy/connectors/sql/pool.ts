@@ -1,0 +1,136 @@
+/**
+ * Connections to a database through knex. Who only reads cannot write, whatever the statement says. Dates arrive as
+ * text, so that the process's time zone has no say in them.
+ */
+import type { Knex } from 'knex';
+import { FootbridgeError } from '../../../errors.ts';
+import type { Row } from '../../connector.ts';
+import type { Access, Engine, Failure } from './engine.ts';
+import { mssql } from './mssql.ts';
+import { mysql } from './mysql.ts';
+import { oracle } from './oracle.ts';
+import { postgresql } from './postgresql.ts';
+import type { DatabaseSettings } from './sql-settings.ts';
+import { sqlite } from './sqlite.ts';
+
+const IDLE_MS = 30_000;
+/** A share of the caller's deadline is left for what comes around the statement. */
+const STATEMENT_SHARE = 0.8;
+/** Less than that, so that who waits for a connection hears why, and the next one does not inherit the failure. */
+const CONNECT_SHARE = 0.5;
+/** How long a stopping process waits for queries under way. */
+const CLOSE_LIMIT_MS = 2_000;
+
+export const limitsWithin = (timeoutMs: number) => ({
+  limitMs: Math.round(timeoutMs * STATEMENT_SHARE),
+  connectMs: Math.round(timeoutMs * CONNECT_SHARE),
+});
+
+/** All throw legacy_unavailable for whatever the database says but an answer. */
+export interface Pool {
+  /** Empty, where the database cannot even compare the values. */
+  rows(query: (db: Knex) => Knex.Raw | Knex.QueryBuilder): Promise<readonly Row[]>;
+  /** What a builder's `update` or `delete` changed; it may be run a second time. */
+  changed(query: (db: Knex) => Knex.QueryBuilder<object, number>): Promise<number>;
+  /** Runs once. */
+  insert(query: (db: Knex) => Knex.QueryBuilder): Promise<void>;
+  /** Changes exactly one row or nothing. Throws user_not_found, or config_invalid where it would have been several. */
+  mark(query: (transaction: Knex.Transaction) => Knex.Raw): Promise<void>;
+  close(): Promise<void>;
+}
+
+export function openPool(settings: DatabaseSettings, access: Access): Pool {
+  const engine = ENGINES[settings.engine];
+  // The driver is loaded at once, so that the first login does not pay for it; connections are made when needed.
+  const opening = openKnex(engine, settings, access);
+  opening.catch(() => undefined);
+  const failed = (error: unknown) =>
+    error instanceof FootbridgeError ? error : unavailable(settings.engine, error);
+
+  const repeated = async <Result>(
+    query: (db: Knex) => { timeout(ms: number): PromiseLike<unknown> },
+    read: (result: unknown) => Result,
+  ): Promise<Result | undefined> => {
+    const startedMs = performance.now();
+    // A connection that was under way before we asked may fail us for what is over by now: ask for another.
+    const isInherited = () => performance.now() - startedMs < access.connectMs;
+    for (let attemptsLeft = settings.poolSize; ; attemptsLeft--) {
+      try {
+        return read(await query(await opening).timeout(access.limitMs));
+      } catch (error) {
+        if (engine.isIncomparable(error as Failure)) return undefined;
+        if (attemptsLeft === 0 || engine.isMistake(error as Failure) || !isInherited()) throw failed(error);
+      }
+    }
+  };
+
+  return {
+    rows: async (query) => (await repeated(query, engine.rows)) ?? [],
+    changed: async (query) => (await repeated(query, Number)) ?? 0,
+    async insert(query) {
+      try {
+        await query(await opening).timeout(access.limitMs);
+      } catch (error) {
+        throw failed(error);
+      }
+    },
+    async mark(query) {
+      try {
+        // The transaction takes back a statement that forgot its condition.
+        await (await opening).transaction(async (transaction) => {
+          const changed = engine.changed(await query(transaction).timeout(access.limitMs));
+          if (changed === 0) throw new FootbridgeError('user_not_found');
+          if (changed > 1)
+            throw new FootbridgeError('config_invalid', { detail: 'sql.flag changes more than one row' });
+        });
+      } catch (error) {
+        throw engine.isIncomparable(error as Failure) ? new FootbridgeError('user_not_found') : failed(error);
+      }
+    },
+    async close() {
+      const db = await opening.catch(() => undefined);
+      const limit = new Promise((resolve) => setTimeout(resolve, CLOSE_LIMIT_MS).unref());
+      await Promise.race([db?.destroy(), limit]);
+    },
+  };
+}
+
+async function openKnex(engine: Engine, settings: DatabaseSettings, access: Access): Promise<Knex> {
+  const { default: knex } = await import('knex');
+  const { pool, ...config } = await engine.config(settings, access);
+  return knex({
+    ...config,
+    // What knex would print carries SQL and values.
+    log: { warn: silent, error: silent, debug: silent, deprecate: silent },
+    compileSqlOnError: false,
+    acquireConnectionTimeout: access.limitMs,
+    pool: {
+      min: 0,
+      max: settings.poolSize,
+      createTimeoutMillis: access.connectMs,
+      destroyTimeoutMillis: CLOSE_LIMIT_MS,
+      idleTimeoutMillis: IDLE_MS,
+      ...pool,
+    },
+  });
+}
+const silent = () => undefined;
+
+/** Never the error itself: drivers put the statement, and knex its values, on what they throw. */
+function unavailable(engine: DatabaseSettings['engine'], thrown: unknown): FootbridgeError {
+  const error = thrown as Failure;
+  const code = [error.code, error.errno, error.name].find(
+    (part) => part !== undefined && /^[\w-]{2,40}$/.test(String(part)),
+  );
+  // knex writes `<statement> - <message>`.
+  const message = ENGINES[engine].isMistake(error)
+    ? `: ${error.message?.split(' - ').at(-1)?.slice(0, 200)}`
+    : '';
+  const detail = `${engine} ${code ?? 'failed'}${message}`;
+  return new FootbridgeError('legacy_unavailable', { detail, retryAfterSeconds: 2 });
+}
+
+/** The cheapest question. */
+export const pingOf = (engine: DatabaseSettings['engine']): string => ENGINES[engine].ping ?? 'select 1';
+
+const ENGINES: Record<DatabaseSettings['engine'], Engine> = { postgresql, mysql, sqlite, mssql, oracle };
