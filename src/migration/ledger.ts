@@ -174,6 +174,14 @@ export function ownedPart(target: string, sub: string, targetUserId: string): Pa
   };
 }
 
+/** A part named `ending_accounts (target, sub)`: where the people of the earlier part `ending_people (sub)` have a user. */
+export const endingAccountsPart = (): Part => ({
+  name: 'ending_accounts',
+  text: `select target, sub from ledger where sub = any(array(select sub from ending_people))
+    and target_user_id is not null and state in (${list(STATES.filter(hasTargetUser))})`,
+  values: [],
+});
+
 /** Whoever is linked to this user of the target, or was before going back. */
 export async function findByTargetUser(
   q: Queryable,

@@ -29,11 +29,11 @@ export async function sweepMigration(db: Queryable): Promise<number> {
   return total;
 }
 
-/** Runs a statement that deletes at most $1 rows and answers how many are `gone`, until few are left. */
-export async function sweep(db: Queryable, table: Statement): Promise<number> {
+/** Runs a statement that deletes at most $1 rows and answers how many are `gone`, until few are left. `more`: its $2 and on. */
+export async function sweep(db: Queryable, table: Statement, more: readonly unknown[] = []): Promise<number> {
   let total = 0;
   for (let batch = 0; batch < MAX_BATCHES; batch += 1) {
-    const [row] = await db.run<{ gone: number }>(table, [BATCH_ROWS]);
+    const [row] = await db.run<{ gone: number }>(table, [BATCH_ROWS, ...more]);
     total += row?.gone ?? 0;
     if ((row?.gone ?? 0) < BATCH_ROWS) break;
   }

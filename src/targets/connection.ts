@@ -92,6 +92,18 @@ export interface FoundUser {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** A session at the target. */
+export interface TargetSession {
+  readonly id: string;
+  readonly targetUserId: string;
+  /** Seconds since the epoch. */
+  readonly startedAt: number;
+  /** When they proved who they are, seconds since the epoch; absent: only their name was said in it so far. */
+  readonly provedAt?: number;
+  /** What the person sits at, in the target's words. */
+  readonly device?: string;
+}
+
 export interface ImportOptions {
   /** Through the target's interface for many at once, where it has one. */
   readonly bulk?: boolean;
@@ -114,6 +126,14 @@ export interface TargetConnection {
   ownUserId?(): Promise<string | undefined>;
   /** The id of the user whose login is under way in this session of the target's own; only where it tells. */
   userIdBySession?(targetSessionId: string): Promise<string | undefined>;
+  /** The person's sessions at the target that are live, newest first; only where it tells. */
+  sessionsOf?(targetUserId: string): Promise<readonly TargetSession[]>;
+  /** One session, if it is live. */
+  sessionById?(targetSessionId: string): Promise<TargetSession | undefined>;
+  /** Ends one; one that is over already is no failure. */
+  endSession?(targetSessionId: string): Promise<void>;
+  /** Ends all that a person has there. */
+  endSessionsOf?(targetUserId: string): Promise<void>;
   /** Stores what `user` has and `found` lacks, our link included; a password there is never replaced. Saying it again changes nothing. */
   complete(
     found: FoundUser,

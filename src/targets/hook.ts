@@ -45,13 +45,28 @@ export type HookCall =
       readonly network?: string;
     }
   /** A new password was set at the target: the legacy one is no longer the person's. */
-  | { readonly kind: 'password-set'; readonly targetUserId: string }
+  | { readonly kind: 'password-set'; readonly targetUserId: string; readonly editor?: string }
   /** Somebody is looked for at the target. Nothing is ever created for that. */
   | { readonly kind: 'lookup'; readonly login: string; readonly found: boolean }
   | {
       readonly kind: 'deactivated' | 'reactivated' | 'removed';
       readonly targetUserId: string;
       /** The target's user who did it: what we did there ourselves comes back to us. */
+      readonly editor?: string;
+    }
+  /** A session at the target has a person now. Where the target does not say who, it is asked. */
+  | {
+      readonly kind: 'session-started';
+      readonly targetSessionId: string;
+      readonly targetUserId?: string;
+      /** Seconds since the epoch. Absent: somebody has said this name, and proved nothing yet. */
+      readonly provedAt?: number;
+    }
+  /** A session at the target has ended; `targetUserId` where it says so: all of that person's, if no session is named. */
+  | {
+      readonly kind: 'session-ended';
+      readonly targetSessionId?: string;
+      readonly targetUserId?: string;
       readonly editor?: string;
     }
   /** Somebody with this ticket is at the target, which asks what to call them. */

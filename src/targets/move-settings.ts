@@ -103,6 +103,22 @@ export const userSettings = z.strictObject({
     ),
 });
 
+export const targetSessionSettings = z.strictObject({
+  end: z
+    .boolean()
+    .default(true)
+    .describe('When ours ends, the person’s sessions at the target are ended through its API.'),
+  follow: z
+    .boolean()
+    .default(true)
+    .describe(
+      'When a session at the target ends, ours ends; so it does for a new password, a deactivation or a removal there.',
+    ),
+  pollSeconds: count(10, 3_600, 60).describe(
+    'How often the target is asked whether a session is still there, for what its events did not tell.',
+  ),
+});
+
 export const moveSettings = z.strictObject({
   push: z
     .enum(['never', 'after-link', 'at-login'])

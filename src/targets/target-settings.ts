@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { AcceptedFormat } from '../credentials/accepted-format.ts';
 import { count, httpUrl, secret } from '../settings.ts';
 import { TARGET_KINDS } from './index.ts';
-import { apiSettings, moveSettings, userSettings } from './move-settings.ts';
+import { apiSettings, moveSettings, targetSessionSettings, userSettings } from './move-settings.ts';
 import { setupSettings } from './setup-settings.ts';
 
 const whole = z.int().min(0);
@@ -143,6 +143,9 @@ export const oneTargetSettings = z.strictObject({
   api: apiSettings.exactOptional().describe('How we reach its API; without it the target only fetches.'),
   users: userSettings.prefault({}).describe('What its users look like.'),
   move: moveSettings.prefault({}).describe('When people are moved, and how.'),
+  sessions: targetSessionSettings
+    .prefault({})
+    .describe('How sessions there and here end together, for a target with `api`.'),
   setup: setupSettings.prefault({}).describe('How `target setup` sets us up there.'),
   rollbackWindowSeconds: count(0, 90 * 86_400, 0).describe(
     'How long after the move secrets may still be fetched, with a new ticket. 0: never.',

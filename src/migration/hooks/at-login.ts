@@ -18,6 +18,8 @@ import { isRefusedPerson, profileUser, releasedUser } from './users.ts';
 export interface AtLoginDeps extends TypedDeps, Omit<RetrievalDeps, 'db'> {
   /** The id of the user at the target as whom we call its API; what that one does comes from us. */
   readonly ourUserId?: (target: Target) => Promise<string | undefined>;
+  /** What a call means for sessions, here and at the target; asked when everything else about the call is done. */
+  readonly onSession?: (target: Target, call: SessionCall) => Promise<void>;
   /** For metrics: somebody is looked for at the target. */
   readonly onLookup?: (lookup: { readonly target: string; readonly found: boolean }) => void;
   /** Told of what went wrong without keeping anybody from logging in. */
@@ -26,6 +28,19 @@ export interface AtLoginDeps extends TypedDeps, Omit<RetrievalDeps, 'db'> {
 
 /** Throws legacy_unavailable, storage_unavailable, hashing_overloaded, target_unavailable, target_refused. */
 export type AtLogin = (target: Target, call: HookCall, signal?: AbortSignal) => Promise<HookResult>;
+
+const SESSION_CALLS = [
+  'session-started',
+  'session-ended',
+  'linked',
+  'password-set',
+  'deactivated',
+  'removed',
+] as const;
+/** The calls that change who is logged in, or what is known of it. */
+export type SessionCall = Call<(typeof SESSION_CALLS)[number]>;
+const isSessionCall = (call: HookCall): call is SessionCall =>
+  (SESSION_CALLS as readonly string[]).includes(call.kind);
 
 type Call<K extends HookCall['kind']> = Extract<HookCall, { kind: K }>;
 
@@ -47,6 +62,7 @@ export function openAtLogin(deps: AtLoginDeps): AtLogin {
         return announced(deps, target, call);
       default:
         await noted(deps, target, call);
+        if (isSessionCall(call)) await deps.onSession?.(target, call);
         return GO_ON;
     }
   };
@@ -76,6 +92,8 @@ async function noted(
       return void (await audited(deps, target, call));
     case 'removed':
       return removed(deps, target, call);
+    case 'session-started':
+    case 'session-ended':
     case 'ignored':
       return;
   }

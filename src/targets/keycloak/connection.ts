@@ -21,6 +21,7 @@ import {
 } from './representation.ts';
 import { grantRoles } from './roles.ts';
 import { keycloakSettings } from './service-account.ts';
+import { sessionsAt } from './sessions.ts';
 import { unlessGone, userPath, usersOf } from './users.ts';
 
 /** Throws config_invalid where the settings do not say what Keycloak needs. */
@@ -28,6 +29,7 @@ export function connectKeycloak(target: Target, { ourIdp, nowSeconds }: ConnectD
   const settings = keycloakSettings(target.api!);
   const api = openKeycloakApi(settings, nowSeconds ? { nowSeconds } : {});
   const users = usersOf(api);
+  const sessions = sessionsAt(api);
   const change = (id: string, body: UserRepresentation) => api.call('PUT', userPath(id), { body });
   const alias = async () => {
     const known = await ourIdp();
@@ -57,6 +59,9 @@ export function connectKeycloak(target: Target, { ourIdp, nowSeconds }: ConnectD
     userBySubject: (sub) => told(async () => foundOrNot(await users.byLink(await alias(), sub))),
     userByLogin: (login, organization) =>
       told(async () => (organization === undefined ? foundOrNot(await users.byLogin(login)) : undefined)),
+    sessionsOf: (id) => told(() => sessions.sessionsOf(id)),
+    endSession: (id) => told(() => sessions.endSession(id)),
+    endSessionsOf: (id) => told(() => sessions.endSessionsOf(id)),
     complete: (found, user) => told(async () => complete(await importing(), found, user)),
     setPassword: (id, password) =>
       told(async () => {

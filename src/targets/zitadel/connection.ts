@@ -8,7 +8,7 @@ import { bulkOf, importUsers } from './import.ts';
 import type { Message } from './messages.ts';
 import { deactivate, myUser, reactivate, remove, removeLink, send, setHash } from './messages.ts';
 import { isNobodysFault, isNotFound, thrown } from './outcomes.ts';
-import { userIdBySession } from './sessions.ts';
+import { endSession, endSessionsOf, sessionById, sessionsOf, userIdBySession } from './sessions.ts';
 import type { Asking } from './users.ts';
 import { linksOf, userById, userByLogin, userBySubject } from './users.ts';
 import { ZitadelError } from './zitadel-error.ts';
@@ -50,6 +50,10 @@ export function connectZitadel(target: Target, { ourIdp, nowSeconds }: ConnectDe
       return ownUserId;
     },
     userIdBySession: (sessionId) => userIdBySession(api, sessionId).catch(thrown),
+    sessionsOf: (userId) => sessionsOf({ api, nowSeconds }, userId).catch(thrown),
+    sessionById: (sessionId) => sessionById({ api, nowSeconds }, sessionId).catch(thrown),
+    endSession: (sessionId) => endSession({ api }, sessionId).catch(thrown),
+    endSessionsOf: (userId) => endSessionsOf({ api, nowSeconds }, userId).catch(thrown),
     complete: async (found, user) => complete(await asking(), found, user).catch(thrown),
     async setPassword(userId, password) {
       await send(api, setHash(userId, encodedOf(password))).catch(thrown);

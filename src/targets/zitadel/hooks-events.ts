@@ -14,55 +14,112 @@ const event = z.looseObject({
   event_type: z.string(),
   /** Who did it, not whom it was done to. */
   userID: z.string().optional(),
+  /** RFC 3339. */
+  created_at: z.string().max(64).optional(),
   event_payload: z.unknown().optional(),
 });
 
 interface Happened {
-  readonly targetUserId: string;
+  /** Whom or what it happened to: a user's id, or a session's. */
+  readonly id: string;
+  readonly createdAt?: string;
   readonly editor?: string;
   readonly payload: Message;
 }
 
-const linked = ({ targetUserId, payload }: Happened) => {
+const linked = ({ id, payload }: Happened) => {
   const sub = textOf(payload.userId);
   const identityProvider = textOf(payload.idpConfigId) ?? textOf(payload.idpId);
-  return { targetUserId, ...(sub ? { sub } : {}), ...(identityProvider ? { identityProvider } : {}) };
+  return { targetUserId: id, ...(sub ? { sub } : {}), ...(identityProvider ? { identityProvider } : {}) };
 };
-const done = ({ targetUserId, editor }: Happened) => ({ targetUserId, ...(editor ? { editor } : {}) });
+const done = ({ id, editor }: Happened) => ({ targetUserId: id, ...(editor ? { editor } : {}) });
 
-const MEANINGS: Readonly<Record<string, (happened: Happened) => HookCall>> = {
-  'user.human.added': ({ targetUserId }) => ({ kind: 'linked', targetUserId }),
-  'user.human.externalidp.added': (happened) => ({ kind: 'linked', ...linked(happened) }),
-  'user.human.externalidp.removed': (happened) => ({ kind: 'unlinked', ...linked(happened) }),
-  'user.human.externalidp.cascade.removed': (happened) => ({ kind: 'unlinked', ...linked(happened) }),
-  'user.idp.link.added': (happened) => ({ kind: 'linked', ...linked(happened) }),
-  'user.idp.link.removed': (happened) => ({ kind: 'unlinked', ...linked(happened) }),
-  'user.human.password.changed': ({ targetUserId }) => ({ kind: 'password-set', targetUserId }),
-  'user.human.password.check.succeeded': ({ targetUserId }) => ({ kind: 'logged-in', targetUserId }),
-  'user.deactivated': (happened) => ({ kind: 'deactivated', ...done(happened) }),
-  'user.reactivated': (happened) => ({ kind: 'reactivated', ...done(happened) }),
-  'user.removed': (happened) => ({ kind: 'removed', ...done(happened) }),
+/**
+ * Somebody has proved in a session who they are. Whose it is stands in an earlier event: a name typed at the login page
+ * makes a session its user's before anything is proved, and such a session is nobody's yet.
+ */
+const proved = ({ id, payload, createdAt }: Happened): HookCall => ({
+  kind: 'session-started',
+  targetSessionId: id,
+  provedAt: secondsOf(payload.checkedAt) ?? secondsOf(createdAt) ?? Math.floor(Date.now() / 1_000),
+});
+
+function named({ id, payload }: Happened): HookCall {
+  const targetUserId = textOf(payload.userID);
+  return targetUserId === undefined
+    ? { kind: 'ignored' }
+    : { kind: 'session-started', targetSessionId: id, targetUserId };
+}
+
+/** At Login V1, whose sessions have no events of their own; newer releases name the session. */
+const signedOut = ({ id, editor, payload }: Happened): HookCall => {
+  const targetSessionId = textOf(payload.sessionID);
+  return {
+    kind: 'session-ended',
+    targetUserId: id,
+    ...(targetSessionId && { targetSessionId }),
+    ...(editor && { editor }),
+  };
 };
+
+/** By aggregate type and event type. */
+const MEANINGS: Readonly<Record<'user' | 'session', Meanings>> = {
+  user: {
+    'user.human.added': ({ id }) => ({ kind: 'linked', targetUserId: id }),
+    'user.human.externalidp.added': (happened) => ({ kind: 'linked', ...linked(happened) }),
+    'user.human.externalidp.removed': (happened) => ({ kind: 'unlinked', ...linked(happened) }),
+    'user.human.externalidp.cascade.removed': (happened) => ({ kind: 'unlinked', ...linked(happened) }),
+    'user.idp.link.added': (happened) => ({ kind: 'linked', ...linked(happened) }),
+    'user.idp.link.removed': (happened) => ({ kind: 'unlinked', ...linked(happened) }),
+    'user.human.password.changed': (happened) => ({ kind: 'password-set', ...done(happened) }),
+    'user.human.password.check.succeeded': ({ id }) => ({ kind: 'logged-in', targetUserId: id }),
+    'user.human.signed.out': signedOut,
+    'user.deactivated': (happened) => ({ kind: 'deactivated', ...done(happened) }),
+    'user.reactivated': (happened) => ({ kind: 'reactivated', ...done(happened) }),
+    'user.removed': (happened) => ({ kind: 'removed', ...done(happened) }),
+  },
+  session: {
+    'session.user.checked': named,
+    'session.password.checked': proved,
+    'session.intent.checked': proved,
+    'session.webAuthN.checked': proved,
+    'session.terminated': ({ id, editor }) => ({
+      kind: 'session-ended',
+      targetSessionId: id,
+      ...(editor && { editor }),
+    }),
+  },
+};
+type Meanings = Readonly<Record<string, (happened: Happened) => HookCall>>;
+
+/** Those that tell of sessions: of no use to whom sessions are all the same. */
+export const SESSION_EVENTS: readonly string[] = [...Object.keys(MEANINGS.session), 'user.human.signed.out'];
 
 /**
  * Those to be told of; releases name them differently. A user that is made with a link has an event of the link too, and
  * without one there is nothing for us to do.
  */
-export const EVENT_TYPES: readonly string[] = Object.keys(MEANINGS).filter(
-  (type) => type !== 'user.human.added',
-);
+export const EVENT_TYPES: readonly string[] = [
+  ...Object.keys(MEANINGS.user),
+  ...Object.keys(MEANINGS.session),
+].filter((type) => type !== 'user.human.added');
 
 export const eventsHook: TargetHook = {
   name: 'events',
-  summary: 'Something has happened to a user at ZITADEL.',
+  summary: 'Something has happened to a user or a session at ZITADEL.',
   read(payload) {
     const { success, data } = event.safeParse(payload);
     if (!success) throw new FootbridgeError('bad_request', { detail: 'not an event' });
-    const { aggregateID, aggregateType, event_type: type, userID, event_payload } = data;
-    const meaning = Object.hasOwn(MEANINGS, type) ? MEANINGS[type] : undefined;
-    if (aggregateType !== 'user' || !meaning) return { kind: 'ignored' };
-    const editor = userID ? { editor: userID } : {};
-    return meaning({ targetUserId: aggregateID, ...editor, payload: payloadOf(event_payload) });
+    const { aggregateID, aggregateType, event_type: type, userID, created_at, event_payload } = data;
+    const meanings = aggregateType === 'user' || aggregateType === 'session' ? MEANINGS[aggregateType] : {};
+    const meaning = Object.hasOwn(meanings, type) ? meanings[type] : undefined;
+    if (!meaning) return { kind: 'ignored' };
+    return meaning({
+      id: aggregateID,
+      ...(userID && { editor: userID }),
+      ...(created_at && { createdAt: created_at }),
+      payload: payloadOf(event_payload),
+    });
   },
   // Nobody reads the body. An outage is told as one: there is nobody whom a refusal would help.
   answer: (_, result) => ({ status: result.kind === 'refused' ? 503 : 200, body: {} }),
@@ -76,4 +133,10 @@ function payloadOf(value: unknown): Message {
   } catch {
     throw new FootbridgeError('bad_request', { detail: 'the event’s payload is not JSON' });
   }
+}
+
+/** Of an RFC 3339 time, and not of the time to come. */
+function secondsOf(value: unknown): number | undefined {
+  const ms = typeof value === 'string' && value.length <= 64 ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(ms) ? undefined : Math.floor(Math.min(ms, Date.now()) / 1_000);
 }

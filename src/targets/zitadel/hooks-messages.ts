@@ -9,6 +9,7 @@ export type Message = Readonly<Record<string, unknown>>;
 const message = z.record(z.string(), z.unknown());
 const methodCall = z.looseObject({
   fullMethod: z.string(),
+  userID: z.string().optional(),
   request: message.optional(),
   response: message.optional(),
 });
@@ -16,6 +17,8 @@ const methodCall = z.looseObject({
 /** A call around one method of ZITADEL's API, before it (`request`) or after it (`request` and `response`). */
 export interface MethodCall {
   readonly method: string;
+  /** The user who calls it. */
+  readonly caller?: string;
   readonly request: Message;
   readonly response: Message;
 }
@@ -29,7 +32,8 @@ export function readMethodCall(payload: unknown, methods: readonly string[]): Me
   const [, method] = /^\/zitadel\.[\w.]+\.(\w+\/\w+)$/.exec(data?.fullMethod ?? '') ?? [];
   if (!success || !method || !methods.includes(method))
     throw new FootbridgeError('bad_request', { detail: 'not a call that this hook is for' });
-  return { method, request: data.request ?? {}, response: data.response ?? {} };
+  const { userID, request = {}, response = {} } = data;
+  return { method, ...(userID && { caller: userID }), request, response };
 }
 
 /** The member of a message as text; undefined where there is none. */

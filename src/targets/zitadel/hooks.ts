@@ -13,8 +13,10 @@ const passwordHook: TargetHook = {
   name: 'password',
   summary: 'A password was set at ZITADEL: from now on it is the person’s.',
   read(payload): HookCall {
-    const targetUserId = textOf(readMethodCall(payload, PASSWORD_METHODS).request.userId);
-    return targetUserId ? { kind: 'password-set', targetUserId } : { kind: 'ignored' };
+    const { request, caller } = readMethodCall(payload, PASSWORD_METHODS);
+    const targetUserId = textOf(request.userId);
+    if (!targetUserId) return { kind: 'ignored' };
+    return { kind: 'password-set', targetUserId, ...(caller && { editor: caller }) };
   },
   // It is set already: nothing of ours may make it look as if it were not.
   answer: (payload) => (payload ? bare(readMethodCall(payload, PASSWORD_METHODS).response) : NOT_NOW),

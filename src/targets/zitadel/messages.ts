@@ -200,7 +200,35 @@ export const reactivate = (userId: string): Message => ({
 });
 export const remove = (userId: string): Message => ({ method: 'DELETE', path: of(userId) });
 
+/** `zitadel.session.v2.ListSessionsRequest`; what we may not see is left out of the answer without a word. */
+export const findSessions = (
+  userId: string,
+  { offset, limit }: { readonly offset: number; readonly limit: number },
+): Message => ({
+  method: 'POST',
+  path: '/v2/sessions/search',
+  body: {
+    query: { offset: String(offset), limit, asc: false },
+    queries: [{ userIdQuery: { id: userId } }],
+    sortingColumn: 'SESSION_FIELD_NAME_CREATION_DATE',
+  },
+});
+export const getSession = (sessionId: string): Message => ({ method: 'GET', path: session(sessionId) });
+/** `DeleteSessionRequest`, without the session's own token. */
+export const deleteSession = (sessionId: string): Message => ({
+  method: 'DELETE',
+  path: session(sessionId),
+  body: {},
+});
+const session = (sessionId: string) => `/v2/sessions/${encodeURIComponent(sessionId)}`;
+
 /** The user of our token. */
 export const myUser: Message = { method: 'GET', path: '/auth/v1/users/me' };
+/** What the user of our token may do. */
+export const myPermissions: Message = {
+  method: 'POST',
+  path: '/auth/v1/permissions/zitadel/me/_search',
+  body: {},
+};
 /** The organization of our token. */
 export const myOrganization: Message = { method: 'GET', path: '/management/v1/orgs/me' };

@@ -8,6 +8,7 @@ import { loginV1 } from './login-v1.ts';
 import type { ApiCall } from './login-v2.ts';
 import { CallError, LoginV2 } from './login-v2.ts';
 import type { OAuthServer } from './oauth.ts';
+import { SYSTEM } from './passwords.ts';
 
 export interface Drivers {
   loginV1(given: LoginV1): Promise<LoginOutcome>;
@@ -15,6 +16,8 @@ export interface Drivers {
   loginV2(browser: Browser, organization?: string): LoginV2;
   /** A login page of the customer's own: name and password in one call. */
   ownLogin(loginName: string, password: string): Promise<LoginOutcome>;
+  /** At Login V1: of its sessions the API knows nothing. `sessionId`: as newer releases name it. */
+  signOutV1(userId: string, sessionId?: string): void;
   /** Calls the API as the login does. */
   readonly loginClient: ApiCall;
 }
@@ -43,6 +46,11 @@ export function openDrivers(instance: Instance, oauth: OAuthServer): Drivers {
         origin: instance.url,
         ...(organization && { organization }),
       }),
+    signOutV1(userId, sessionId) {
+      const user = instance.users.get(userId)!;
+      const payload = { userAgentID: 'agent', ...(sessionId && { sessionID: sessionId }) };
+      instance.userEvent(user, ['user.human.signed.out', payload], { ...SYSTEM, userId });
+    },
     async ownLogin(loginName, password) {
       try {
         const checks = { user: { loginName }, password: { password } };

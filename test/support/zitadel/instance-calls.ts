@@ -67,7 +67,9 @@ export const instanceHandlers = [
   ...handle(AuthService, {
     getMyUser: (_request, { actor }) => ({ user: { id: actor.userId } }),
     listMyZitadelPermissions(_request, { may }) {
-      const all = SERVICES.flatMap(({ methods }) => methods as DescMethod[]).map(permissionOf);
+      const declared = SERVICES.flatMap(({ methods }) => methods as DescMethod[]).map(permissionOf);
+      // Looked at while ZITADEL works, and so in none of its protobufs.
+      const all = [...declared, 'session.read', 'session.write', 'session.delete'];
       const asked = [...new Set(all)].filter(
         (one) => one !== undefined && one !== 'authenticated' && may(one),
       );

@@ -62,12 +62,21 @@ export const sessionHandlers = handle(SessionService, {
   },
   deleteSession({ sessionId, sessionToken }, call) {
     const { instance } = call;
-    const session = sessionOf(call, [sessionId, sessionToken], 'session.delete');
+    const session = instance.sessions.get(sessionId ?? '');
+    if (sessionToken ? sessionToken !== session?.token : !mayEnd(call, session))
+      throw sessionToken
+        ? denied('COMMAND-sGr42', 'Errors.Session.Token.Invalid')
+        : denied('AUTHZ-stand1', 'Errors.PermissionDenied');
+    // One that has ended or never was is answered as if it had just been ended.
+    if (!session) return { details: instance.detailsHere() };
     instance.sessions.delete(session.id);
     say(call, session, 'session.terminated');
     return { details: details(instance, session) };
   },
 });
+
+const mayEnd = ({ actor, may }: Call, session: Session | undefined) =>
+  may('session.delete') || (session?.userId !== undefined && session.userId === actor.userId);
 
 /** By its token, or by the right to do so. */
 function sessionOf(
@@ -97,23 +106,30 @@ async function checkAll(call: Call, session: Session, checks: ChecksJson): Promi
     if (session.userId && session.userId !== user.id)
       throw invalid('COMMAND-stand12', 'user change not possible');
     proved.user = instance.time;
-    said.push(['session.user.checked', { userID: user.id, userResourceOwner: user.organization }]);
+    said.push([
+      'session.user.checked',
+      {
+        userID: user.id,
+        userResourceOwner: user.organization,
+        checkedAt: instance.time,
+      },
+    ]);
   }
   const { password, idpIntent, totp } = checks;
   if (password) {
     await checkPassword(instance, needed(user), password.password ?? '');
     proved.password = instance.time;
-    said.push(['session.password.checked', {}]);
+    said.push(['session.password.checked', { checkedAt: instance.time }]);
   }
   if (idpIntent) {
     checkIntent(instance, needed(user), idpIntent);
     proved.intent = instance.time;
-    said.push(['session.intent.checked', {}]);
+    said.push(['session.intent.checked', { checkedAt: instance.time }]);
   }
   if (totp) {
     checkCode(instance, needed(user), totp.code ?? '');
     proved.totp = instance.time;
-    said.push(['session.totp.checked', {}]);
+    said.push(['session.totp.checked', { checkedAt: instance.time }]);
   }
   if (user) session.userId = user.id;
   Object.assign(session.factors, proved);

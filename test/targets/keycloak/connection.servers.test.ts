@@ -421,4 +421,71 @@ describe.skipIf(needed.skip)(needed.name, () => {
     expect(await connection.userByLogin('sin*')).toBeUndefined();
     expect(await connection.userByLogin('sina', 'acme')).toBeUndefined();
   });
+
+  describe('sessions', () => {
+    const person = (name: string) => made(someone(name, { password: hashed(`${name}-knows`) }));
+    const logIn = (name: string) => logInAt(realm, name, `${name}-knows`);
+    const kept = (id: string) => realm.admin<object[]>('GET', `/users/${id}/offline-sessions/${app}`);
+
+    test('are told newest first, with whose they are and since when, and nobody else’s', async () => {
+      const [id, other] = [await person('tess'), await person('tove')];
+      const before = Math.floor(Date.now() / 1_000);
+      await logIn('tess');
+      await logIn('tess');
+      await logIn('tove');
+      const found = await connection.sessionsOf!(id);
+      expect(found).toHaveLength(2);
+      for (const session of found) {
+        expect(session).toMatchObject({ targetUserId: id, provedAt: session.startedAt, device: '127.0.0.1' });
+        expect(session.startedAt).toBeGreaterThanOrEqual(before - 1);
+      }
+      expect(found[0]!.startedAt).toBeGreaterThanOrEqual(found[1]!.startedAt);
+      expect(await connection.sessionsOf!(other)).toHaveLength(1);
+      expect(await connection.sessionsOf!('nobody')).toEqual([]);
+    });
+
+    test('end one by one; one that is over, and one that never was, is no failure', async () => {
+      const id = await person('uma');
+      const { browser } = await logIn('uma');
+      await logIn('uma');
+      const [, first] = await connection.sessionsOf!(id);
+      for (let twice = 0; twice < 2; twice++) await connection.endSession!(first!.id);
+      for (const none of ['', '.', '..', '../users', 'no such id']) await connection.endSession!(none);
+      const left = await connection.sessionsOf!(id);
+      expect(left).toHaveLength(1);
+      expect(left[0]!.id).not.toBe(first!.id);
+      await connection.endSession!(left[0]!.id);
+      // Its cookie is of no use any more: the login page comes.
+      expect((await browser.follow(realm.authorizationUrl(), APP.callback)).body).toContain('kc-form-login');
+    });
+
+    test('end all at once; offline ones stay in the list, and what was issued before is no longer taken', async () => {
+      const id = await person('vera');
+      const { browser } = await logIn('vera');
+      const offline = realm.authorizationUrl({ scope: 'openid offline_access' });
+      const { location } = await browser.follow(offline, APP.callback);
+      await realm.claimsOf(location);
+      expect(await kept(id)).toHaveLength(1);
+      const before = await connection.sessionsOf!(id);
+      for (let twice = 0; twice < 2; twice++) await connection.endSessionsOf!(id);
+      expect(before).not.toEqual([]);
+      expect(await connection.sessionsOf!(id)).toEqual([]);
+      expect(await kept(id)).toHaveLength(1);
+      const { notBefore } = await realm.admin<{ notBefore: number }>('GET', `/users/${id}`);
+      expect(notBefore).toBeGreaterThan(0);
+      await connection.endSessionsOf!('nobody');
+    });
+
+    test('are refused where our client may not, and the refusal says which role is missing', async () => {
+      const id = await person('wim');
+      await logIn('wim');
+      const [session] = await connection.sessionsOf!(id);
+      const poor = await openRealm(keycloak, 'poor', ['view-realm']);
+      const stranger = connectionTo({ ...realm, api: { ...poor.api, realm: 'poor' } });
+      const lacking = { code: 'target_refused', detail: expect.stringContaining('manage-users') };
+      await expect(stranger.endSession!(session!.id)).rejects.toMatchObject(lacking);
+      await stranger.close();
+      expect(await connection.sessionsOf!(id)).toHaveLength(1);
+    });
+  });
 });

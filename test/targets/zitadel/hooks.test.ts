@@ -291,7 +291,8 @@ describe('an event', () => {
 
   test.each([
     ['user.human.added', { kind: 'linked', targetUserId: 'u1' }],
-    ['user.human.password.changed', { kind: 'password-set', targetUserId: 'u1' }],
+    ['user.human.password.changed', { kind: 'password-set', targetUserId: 'u1', editor: 'editor' }],
+    ['user.human.signed.out', { kind: 'session-ended', targetUserId: 'u1', editor: 'editor' }],
     ['user.human.password.check.succeeded', { kind: 'logged-in', targetUserId: 'u1' }],
     ['user.deactivated', { kind: 'deactivated', targetUserId: 'u1', editor: 'editor' }],
     ['user.reactivated', { kind: 'reactivated', targetUserId: 'u1', editor: 'editor' }],
@@ -302,6 +303,71 @@ describe('an event', () => {
   ])('%s is read', (type, call) => {
     expect(read('events', event(type, { encodedHash: HASH }))).toEqual(call);
     expect(read('events', event(type))).toEqual(call);
+  });
+
+  describe('of a session', () => {
+    const of = (type: string, payload?: unknown, more = {}) =>
+      read('events', event(type, payload, { aggregateID: 's1', aggregateType: 'session', ...more }));
+    const provedAt = Date.parse('2026-01-02T03:04:05Z') / 1_000;
+
+    test('says whose it is to be, and that nothing is proved yet', () => {
+      const named = { kind: 'session-started', targetSessionId: 's1', targetUserId: 'u1' };
+      expect(of('session.user.checked', { userID: 'u1', checkedAt: '2026-01-02T03:04:05Z' })).toEqual(named);
+      expect(of('session.user.checked', encoded({ userID: 'u1' }))).toEqual(named);
+      for (const payload of [{}, { userID: 7 }, { userID: '' }, { userID: 'a\0b' }])
+        expect(of('session.user.checked', payload)).toEqual({ kind: 'ignored' });
+    });
+
+    test.each(['session.password.checked', 'session.intent.checked', 'session.webAuthN.checked'])(
+      '%s says that it is proved, and when',
+      (type) => {
+        const proved = { kind: 'session-started', targetSessionId: 's1', provedAt };
+        expect(of(type, { checkedAt: '2026-01-02T03:04:05.9Z' })).toEqual(proved);
+        expect(of(type)).toEqual(proved);
+        expect(of(type, { checkedAt: 'no time' })).toEqual(proved);
+      },
+    );
+
+    test('is never proved in the time to come', () => {
+      const before = Math.floor(Date.now() / 1_000);
+      for (const [payload, more] of [
+        [{ checkedAt: '2999-01-01T00:00:00Z' }, {}],
+        [{}, { created_at: undefined }],
+      ] as const) {
+        const call = of('session.password.checked', payload, more);
+        expect(call.kind === 'session-started' && call.provedAt).toBeGreaterThanOrEqual(before);
+        expect(call.kind === 'session-started' && call.provedAt).toBeLessThanOrEqual(Date.now() / 1_000);
+      }
+    });
+
+    test('that has ended names it and who did it', () => {
+      expect(of('session.terminated')).toEqual({
+        kind: 'session-ended',
+        targetSessionId: 's1',
+        editor: 'editor',
+      });
+      expect(of('session.terminated', undefined, { userID: undefined })).toEqual({
+        kind: 'session-ended',
+        targetSessionId: 's1',
+      });
+    });
+
+    test('at Login V1 is named where the release names it', () => {
+      expect(read('events', event('user.human.signed.out', { userAgentID: 'a', sessionID: 'V1_7' }))).toEqual(
+        {
+          kind: 'session-ended',
+          targetUserId: 'u1',
+          targetSessionId: 'V1_7',
+          editor: 'editor',
+        },
+      );
+    });
+
+    test('is nothing to us where it is no such thing', () => {
+      for (const type of ['session.added', 'session.token.set', 'user.removed', 'toString'])
+        expect(of(type)).toEqual({ kind: 'ignored' });
+      expect(read('events', event('session.terminated'))).toEqual({ kind: 'ignored' });
+    });
   });
 
   test('of a password keeps the hash in it to itself', () => {

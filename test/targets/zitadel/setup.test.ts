@@ -111,6 +111,20 @@ describe('the setup', () => {
     expect(named('session')).toBeUndefined();
   });
 
+  test('lets ZITADEL tell of sessions where they are followed, and of the rest in any case', async () => {
+    await stage.run({ execute: true });
+    const told = ['session.user.checked', 'session.intent.checked', 'session.terminated'];
+    for (const event of [...told, 'user.human.signed.out', 'user.deactivated'])
+      expect(execution(`event/${event}`)).toEqual([named('events').id]);
+  });
+
+  test('does not let ZITADEL tell of sessions that are not followed', async () => {
+    await stage.run({ execute: true }, { sessions: { follow: false } });
+    for (const event of ['session.user.checked', 'session.terminated', 'user.human.signed.out'])
+      expect(execution(`event/${event}`)).toEqual([]);
+    expect(execution('event/user.deactivated')).toEqual([named('events').id]);
+  });
+
   test('shows typed passwords only where the settings ask for it, and only so that a refusal holds', async () => {
     await stage.run({ execute: true }, { move: { typedPasswords: true } });
     expect(named('session')).toMatchObject({ kind: 'call', interruptOnError: true });

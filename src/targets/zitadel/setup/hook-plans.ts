@@ -4,6 +4,7 @@
  */
 import type { Target } from '../../target.ts';
 import { HOOK_CONDITIONS } from '../hooks.ts';
+import { SESSION_EVENTS } from '../hooks-events.ts';
 
 /** `zitadel.action.v2.Condition` as JSON. */
 export type Condition =
@@ -37,8 +38,8 @@ export const HOOK_PLANS: readonly HookPlan[] = [
   },
   {
     hook: 'events',
-    what: 'ZITADEL tells us what has happened to a user: made, linked, a new password, deactivated, removed.',
-    why: 'So what it could not take at the login is stored now, and both sides stay the same. It waits for our answer, and errors interrupt: then an event that we could not take is delivered again for some minutes.',
+    what: 'ZITADEL tells us what has happened to a user: made, linked, a new password, deactivated, removed; and, with `sessions.follow`, of every session that begins and ends.',
+    why: 'So what it could not take at the login is stored now, both sides stay the same, and whoever logs out there is logged out here. It waits for our answer, and errors interrupt: then an event that we could not take is delivered again for some minutes.',
     how: 'webhook',
     interruptOnError: true,
     timeoutSeconds: 10,
@@ -90,17 +91,22 @@ const PACKAGES: Readonly<Record<string, string>> = {
 const NEWER_EVENTS = /^user\.idp\./;
 
 /** Of the names that events have had, those that ZITADEL knows; those of most releases where it does not tell. */
-export function conditionsOf({ hook }: HookPlan, known: ReadonlySet<string> | undefined): Condition[] {
+export function conditionsOf(
+  { hook }: HookPlan,
+  { sessions }: Pick<Target, 'sessions'>,
+  known: ReadonlySet<string> | undefined,
+): Condition[] {
   const {
     request = [],
     response = [],
     event = [],
   } = HOOK_CONDITIONS[hook] as Partial<Record<'request' | 'response' | 'event', readonly string[]>>;
   const isKnown = (name: string) => (known ? known.has(name) : !NEWER_EVENTS.test(name));
+  const isWanted = (name: string) => isKnown(name) && (sessions.follow || !SESSION_EVENTS.includes(name));
   return [
     ...request.map((name) => ({ request: { method: methodOf(name) } })),
     ...response.map((name) => ({ response: { method: methodOf(name) } })),
-    ...event.filter(isKnown).map((name) => ({ event: { event: name } })),
+    ...event.filter(isWanted).map((name) => ({ event: { event: name } })),
   ];
 }
 

@@ -55,6 +55,8 @@ function neededOf({ target }: Context): string[] {
     ...['read', 'write'].map((verb) => `action.execution.${verb}`),
     ...['read', 'write', 'delete'].map((verb) => `user.${verb}`),
     'events.read',
+    ...(target.sessions.end || target.sessions.follow ? ['session.read'] : []),
+    ...(target.sessions.end ? ['session.delete'] : []),
     ...(target.users.grants.length > 0 ? ['user.grant.read', 'user.grant.write', 'project.role.read'] : []),
     ...(target.setup.loginVersions.includes('v1')
       ? ['org.action.read', 'org.action.write', 'org.action.delete', 'org.flow.read', 'org.flow.write']

@@ -40,7 +40,9 @@ async function events(context: Context): Promise<Finding> {
   }
   const plan = plansFor(context.target).find(({ hook }) => hook === 'events');
   if (!plan) return { verdict: 'ok', sentence: 'None is needed.' };
-  const names = conditionsOf(plan, known).flatMap((one) => ('event' in one ? [one.event.event] : []));
+  const names = conditionsOf(plan, context.target, known).flatMap((one) =>
+    'event' in one ? [one.event.event] : [],
+  );
   const isLinkKnown = names.some((name) => /(idp\.link|externalidp)\.added$/.test(name));
   if (isLinkKnown)
     return { verdict: 'ok', sentence: `It knows ${names.length} of the events that we ask for.` };
