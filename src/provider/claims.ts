@@ -5,6 +5,7 @@
 import type { Account, AccountClaims, KoaContextWithOIDC } from 'oidc-provider';
 import { profileClaims } from '../migration/profile.ts';
 import type { User } from '../user.ts';
+import { startedAt } from './session-lives.ts';
 
 /** The single-use right to fetch the secrets of the user who just logged in; only for a target's own client. */
 export const TICKET_CLAIM = 'urn:footbridge:ticket';
@@ -43,6 +44,11 @@ export interface ClaimsOptions {
     sub: string;
     clientId: string;
     authTime: number;
+    /**
+     * When this login began here: `authTime`, or later when a legacy system was asked and knew the person. That is a
+     * login too, for its session was judged afresh; how long a ticket is good counts from here.
+     */
+    startedAt: number;
     sessionUid: string;
   }) => string | undefined;
 }
@@ -68,7 +74,13 @@ export function accountOf(
       const authTime = mark.authTime ?? mark.extra?.auth_time;
       const ticket =
         authTime && mark.sessionUid
-          ? options.ticket({ sub: user.sub, clientId, authTime, sessionUid: mark.sessionUid })
+          ? options.ticket({
+              sub: user.sub,
+              clientId,
+              authTime,
+              startedAt: startedAt({ loginTs: authTime, uid: mark.sessionUid }),
+              sessionUid: mark.sessionUid,
+            })
           : undefined;
       const all = { ...userClaims(user), ...(ticket ? { [TICKET_CLAIM]: ticket } : {}) };
       if (use !== 'id_token' || options.claimsInIdToken(clientId)) return all;

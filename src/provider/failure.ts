@@ -26,7 +26,8 @@ const PAGES: Partial<Record<keyof typeof ERRORS, ErrorKind>> = {
 };
 
 /** Paths whose callers speak JSON whatever their Accept header says. */
-const MACHINES = /^\/(token|me|jwks|jwt\/jwks|request|\.well-known|migration|hooks|webhooks|legacy)(\/|$)/;
+const MACHINES =
+  /^\/(token|me|jwks|jwt\/jwks|request|\.well-known|migration|hooks|webhooks|legacy(?!\/sessions\/(?:return|enter)$))(\/|$)/;
 export const isMachine = (ctx: Context): boolean =>
   MACHINES.test(ctx.path) || ctx.accepts('json', 'html') !== 'html';
 

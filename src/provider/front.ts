@@ -13,6 +13,7 @@ import { appendAudit } from '../store/audit-log.ts';
 import type { Db } from '../store/db.ts';
 import type { Part } from '../store/statement.ts';
 import type { Target } from '../targets/target.ts';
+import type { Offers } from './asking-apps.ts';
 import { sessionCookieName } from './cookies.ts';
 import { Answered, fail } from './failure.ts';
 import { guard, securityHeaders } from './guard.ts';
@@ -23,25 +24,29 @@ import type { ProviderKeys } from './keys.ts';
 import type { LoginRoutesOptions } from './login-routes.ts';
 import { loginRoutes } from './login-routes.ts';
 import type { BackchannelLogout } from './logout.ts';
-import { endSessionsOf } from './logout.ts';
 import { LookupRate } from './lookup-rate.ts';
 import type { ErrorKind, Page, Pages } from './pages/index.ts';
 import type { ProviderOptions } from './provider.ts';
 import { createProvider } from './provider.ts';
-import { sessionsOf } from './records.ts';
-import { currentScope, RaceLost, RequestScope } from './request-scope.ts';
+import { RaceLost, RequestScope } from './request-scope.ts';
+import { signedInElsewhere } from './signed-in-elsewhere.ts';
 
 /** What logins need and the front makes. */
 type FrontsOwn = 'uses' | 'relyingParty' | 'suspect' | 'lookups';
 
 export interface FrontOptions
   extends Omit<ProviderOptions, 'keys' | 'renderError' | 'renderLogout' | 'renderLoggedOut'>,
-    Omit<LoginRoutesOptions, 'provider' | 'renderPage' | 'scopes' | 'issuer' | 'clientName' | FrontsOwn> {
+    Omit<
+      LoginRoutesOptions,
+      'provider' | 'renderPage' | 'scopes' | 'issuer' | 'clientName' | 'lifetimes' | FrontsOwn
+    > {
   readonly db: Db;
   readonly pages: Pages;
   /** Whose JWT hand-over we do, where the settings name one. */
   readonly jwtIdpTarget?: Target;
   readonly backchannel: BackchannelLogout;
+  /** One-time tokens by which legacy apps say who is signed in there; without them nobody comes by a hand-over. */
+  readonly offers?: Offers;
   /** Other rooms' routes on the public listener. */
   readonly routers: (door: ProviderDoor) => readonly Router[];
   /** What a proved login writes in the same statement as its code. */
@@ -56,8 +61,6 @@ export interface FrontOptions
 /** What other rooms' routes may ask of the provider, within their request. */
 export interface ProviderDoor {
   resolveToken(token: string): Promise<{ clientId: string; scopes: readonly string[] } | undefined>;
-  /** Ends every provider session of this person, with all that hangs on it. */
-  endSessions(sub: string): Promise<number>;
 }
 
 export interface Front {
@@ -83,28 +86,20 @@ function build(options: FrontOptions, keys: ProviderKeys): ReturnType<Provider['
   const render = renderer(options);
   const names = new Map(options.settings.clients.map((client) => [client.clientId, client.name]));
   names.set(JWT_IDP_CLIENT, options.jwtIdpTarget?.displayName);
-  const provider = createProvider({ ...options, keys, ...renderings(names, render) });
+  const provider = createProvider({ ...options, keys, ...renderings(names, render, options.backchannel) });
   options.backchannel.attach(provider);
   provider.on('server_error', (ctx: KoaContextWithOIDC, error) => options.onError(error, ctx.path));
   (provider as unknown as NodeJS.EventEmitter).on('error', (error: unknown) =>
     options.onError(error, 'listener'),
   );
-  provider.on('authorization.success', (ctx: KoaContextWithOIDC) => {
-    const login = ctx.oidc.result?.login;
-    if (!login?.accountId || !ctx.oidc.client) return;
-    const parts = options.loginParts({
-      user: login.accountId,
-      clientId: ctx.oidc.client.clientId,
-      amr: login.amr ?? [],
-    });
-    options.scopes.getStore()?.also(...parts);
-  });
-  const { issuer, trustedProxies } = options.settings;
+  const { issuer, trustedProxies, lifetimes } = options.settings;
+  const own = factorDeps(options);
   const login = loginRoutes({
     ...options,
+    ...own,
     provider,
     issuer,
-    ...factorDeps(options),
+    lifetimes,
     renderPage: render.page,
     clientName: (id) => names.get(id),
   });
@@ -116,13 +111,16 @@ function build(options: FrontOptions, keys: ProviderKeys): ReturnType<Provider['
   use(cacheHeaders(options));
   use(nothingToEnd(options, render.page));
   use(unitOfWork(options));
-  const door: ProviderDoor = {
-    resolveToken: (token) => resolveToken(provider, token),
-    endSessions: async (sub) =>
-      endSessionsOf(provider, currentScope(options.scopes), await sessionsOf(options.db, sub)),
-  };
+  const { middlewares, routers } = signedInElsewhere(options, {
+    provider,
+    cookieKeys: keys.cookie,
+    renderPage: render.page,
+    lookups: own.lookups,
+  });
+  for (const middleware of middlewares) use(middleware);
+  const door: ProviderDoor = { resolveToken: (token) => resolveToken(provider, token) };
   const handOver = handOverRoutes(options, { provider, keys: keys.jwtIdp, renderPage: render.page });
-  for (const router of [login, ...handOver, ...options.routers(door)]) {
+  for (const router of [login, ...handOver, ...routers, ...options.routers(door)]) {
     use(router.routes() as Middleware);
   }
   return provider.callback();
@@ -134,19 +132,16 @@ function handOverRoutes(
 ): readonly Router[] {
   const { issuer, jwtIdp, lifetimes } = settings;
   if (!jwtIdp || !target) return [];
-  const { sessionSeconds } = lifetimes;
   // A session that is already there is the proof, ours or the legacy system's: nobody has typed anything (RFC 8176).
   const prove = (user: string) => proveNow(db, loginParts({ user, clientId: JWT_IDP_CLIENT, amr: [] }));
-  return [
-    jwtIdpRoutes({ ...made, settings: jwtIdp, target, issuer, sessionSeconds, keyring, directory, prove }),
-  ];
+  return [jwtIdpRoutes({ ...made, settings: jwtIdp, target, issuer, lifetimes, keyring, directory, prove })];
 }
 
 function factorDeps({ db, keyring, settings }: FrontOptions): Pick<LoginRoutesOptions, FrontsOwn> {
   const { origin, hostname } = new URL(settings.issuer);
   const { rpId = hostname, userVerification } = settings.login.passkeys;
   return {
-    lookups: new LookupRate(settings.login.networkLookups),
+    lookups: new LookupRate(db, settings.login.networkLookups),
     uses: new FactorUses(db, keyring),
     relyingParty: { rpId, origin, userVerification },
     suspect: (sub, action) =>
@@ -252,7 +247,11 @@ function allowOwnScript(ctx: Context): void {
 }
 
 /** The library's own pages load a font from another site; none of them is shown. */
-function renderings(names: ReadonlyMap<string, string | undefined>, render: ReturnType<typeof renderer>) {
+function renderings(
+  names: ReadonlyMap<string, string | undefined>,
+  render: ReturnType<typeof renderer>,
+  backchannel: Pick<BackchannelLogout, 'page'>,
+) {
   const clientNameOf = (ctx: KoaContextWithOIDC) => {
     const name = ctx.oidc.client && names.get(ctx.oidc.client.clientId);
     return name ? { clientName: name } : {};
@@ -275,7 +274,7 @@ function renderings(names: ReadonlyMap<string, string | undefined>, render: Retu
       render.page(ctx as unknown as Context, { page: 'confirm-logout', action, xsrf, ...clientNameOf(ctx) });
     },
     renderLoggedOut: async (ctx: KoaContextWithOIDC) =>
-      render.page(ctx as unknown as Context, { page: 'logged-out' }),
+      render.page(ctx as unknown as Context, await backchannel.page(ctx as unknown as Context)),
   };
 }
 

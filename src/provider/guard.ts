@@ -11,6 +11,7 @@ import { FootbridgeError } from '../errors.ts';
 const PARAMETER_BYTES = 2 * 1024;
 /** Parameters that carry a signed token or a claims request may be longer. */
 const LONG_PARAMETERS = new Set([
+  'logout_token',
   'id_token_hint',
   'client_assertion',
   'claims',

@@ -24,11 +24,11 @@ import type { JwtIdpSettings } from './jwt-idp-settings.ts';
 import { jwtIdpClaims, jwtIdpToken, publicKeys } from './jwt-idp-token.ts';
 import type { HandOver } from './jwt-relay.ts';
 import { relay } from './jwt-relay.ts';
-import type { ReadLegacyToken } from './legacy-token.ts';
-import { legacyTokenReader } from './legacy-token.ts';
 import { goOn } from './login-end.ts';
 import { LoginForms } from './login-forms.ts';
 import type { Page } from './pages/index.ts';
+import type { SessionLifetimes } from './session-lives.ts';
+import { isTooOld } from './session-lives.ts';
 
 /** As `authRequestID` and `userAgentID` come: an id, and encrypted bytes in base64url. */
 const OPAQUE = /^[A-Za-z0-9_.~-]{1,512}$/;
@@ -41,8 +41,7 @@ export interface JwtIdpOptions {
   readonly target: Target;
   /** The provider's. */
   readonly issuer: string;
-  /** A session older than this is none. */
-  readonly sessionSeconds: number;
+  readonly lifetimes: SessionLifetimes;
   /** Current first. */
   readonly keys: readonly JWK[];
   readonly keyring: Keyring;
@@ -64,25 +63,21 @@ export function jwtIdpRoutes(options: JwtIdpOptions): Router {
   return router;
 }
 
-/** Who is here, and since when if they have logged in to us; seconds since the epoch. */
+/** Who is here, and when they proved it; seconds since the epoch. A legacy app may have said so (recognition.ts). */
 interface Present {
   readonly user: User;
-  readonly loggedInAt?: number;
+  readonly loggedInAt: number;
 }
 
 class JwtIdp {
   readonly #options: JwtIdpOptions;
   readonly #forms: LoginForms;
-  readonly #readLegacyToken: ReadLegacyToken;
   readonly #cookie: string;
 
   constructor(options: JwtIdpOptions) {
-    const { settings, directory, keyring, issuer } = options;
+    const { keyring, issuer } = options;
     this.#options = options;
     this.#forms = new LoginForms(keyring, issuer);
-    this.#readLegacyToken = settings.legacyToken
-      ? legacyTokenReader(settings.legacyToken, directory)
-      : async () => undefined;
     this.#cookie = isSecure(issuer) ? '__Secure-fb_jwt' : 'fb_jwt';
   }
 
@@ -108,26 +103,20 @@ class JwtIdp {
   /** The provider has sent the browser back; the code is of no use to us, the session is. */
   async afterLogin(ctx: Context): Promise<void> {
     const begun = this.#begun(ctx);
-    const present = begun && (await this.#ourUser(ctx));
+    const present = begun && (await this.#whoIsHere(ctx));
     if (!present) return this.#options.renderPage(ctx, { page: 'error', kind: 'expired' }, 400);
     const { at, isThisBrowser, ...handOver } = begun;
-    const isFresh = isThisBrowser && (present.loggedInAt ?? 0) >= at;
+    const isFresh = isThisBrowser && present.loggedInAt >= at;
     if (!isFresh) return this.#confirm(ctx, handOver, present.user);
     this.#setCookie(ctx, '', 0);
     await this.#handOver(ctx, handOver, present.user);
   }
 
   async #whoIsHere(ctx: Context): Promise<Present | undefined> {
-    const ours = await this.#ourUser(ctx);
-    if (ours) return ours;
-    const user = await this.#readLegacyToken(ctx);
-    return user && { user };
-  }
-
-  async #ourUser(ctx: Context): Promise<Present | undefined> {
-    const { provider, directory, sessionSeconds } = this.#options;
-    const { accountId, loginTs = 0 } = await provider.Session.get(ctx as never);
-    if (!accountId || nowSeconds() - loginTs > sessionSeconds) return undefined;
+    const { provider, directory, lifetimes } = this.#options;
+    const session = await provider.Session.get(ctx as never);
+    const { accountId, loginTs = 0 } = session;
+    if (!accountId || isTooOld(session, lifetimes)) return undefined;
     const user = await directory.userBySub(accountId);
     return user?.state === 'active' ? { user, loggedInAt: loginTs } : undefined;
   }

@@ -3,39 +3,66 @@ import type { Context } from 'koa';
 import { nowSeconds } from '../clock.ts';
 import type { Proof } from './login-limits.ts';
 import type { Interaction, LoginRoutesOptions } from './login-options.ts';
-import { endSession } from './logout.ts';
 import { ACR } from './provider.ts';
+import { recordKey } from './records.ts';
 import { currentScope } from './request-scope.ts';
+import { expiresAt } from './session-lives.ts';
 
 type Proved = Extract<Proof, { kind: 'proved' }>;
+
+interface Ending {
+  readonly interaction: Interaction;
+  readonly proof: Proved;
+  /** The person has asked to stay signed in on this device. */
+  readonly remember: boolean;
+}
 
 /** Everything that was asked for is proved. Throws legacy_unavailable where a required legacy app has no session. */
 export async function logIn(
   options: LoginRoutesOptions,
   ctx: Context,
-  { interaction, proof }: { readonly interaction: Interaction; readonly proof: Proved },
+  { interaction, proof, remember }: Ending,
 ): Promise<void> {
   const { user, amr } = proof;
-  const { provider, scopes, onward } = options;
+  const { scopes, onward, lifetimes } = options;
   const clientId = String(interaction.params.client_id);
   const moved = await onward?.afterProof({ user, clientId, amr, writes: proof.writes });
   if (moved?.href !== undefined) return goOn(ctx, moved.href);
-  const { returnTo } = interaction;
   const authTime = nowSeconds();
-  const login = { sub: user.sub, user, authTime, amr, clientId, returnTo };
-  const legacy = await options.startLegacySessions(login);
+  // Where nobody is asked, sessions are as they always were: the library remembers them, for a day by default.
+  const remembers = lifetimes.rememberedSeconds > 0 ? { remember } : {};
+  const legacy = await options.legacySessions?.create({
+    sub: user.sub,
+    user,
+    authTime,
+    amr,
+    clientId,
+    returnTo: interaction.returnTo,
+    expiresAt: expiresAt({ loginTs: authTime, transient: !remember }, lifetimes),
+    remember: remembers.remember ?? false,
+  });
   // Only now is the login a fact: a required legacy app that failed has thrown before anything was changed.
-  currentScope(scopes).also(...(moved?.writes ?? proof.writes));
-  const before = interaction.session;
-  if (before && before.accountId !== user.sub) {
-    // Somebody else was logged in here: that session ends, with all that hangs on it, before the new one begins.
-    await endSession(provider, currentScope(scopes), before.cookie);
-    delete interaction.session;
-  }
-  for (const cookie of legacy.setCookies) ctx.append('Set-Cookie', cookie);
+  const scope = currentScope(scopes);
+  scope.also(...(moved?.writes ?? proof.writes), ...(legacy?.parts(recordKey('uid', interaction.uid)) ?? []));
+  await endAnother(options, interaction, user.sub);
+  for (const cookie of legacy?.setCookies ?? []) ctx.append('Set-Cookie', cookie);
   const acr = amr.length > 1 ? ACR.twoFactors : ACR.password;
-  const result = { login: { accountId: user.sub, amr: [...amr], acr, ts: authTime } };
-  await finish(ctx, interaction, { ...result, select_account: {}, consent: {} }, legacy.redirectTo);
+  const login = { accountId: user.sub, amr: [...amr], acr, ts: authTime, ...remembers };
+  await finish(ctx, interaction, { login, select_account: {}, consent: {} }, legacy?.redirectTo);
+}
+
+/** Somebody else was logged in here: that session ends, with all that hangs on it, before the new one begins. */
+async function endAnother(
+  { endings }: Pick<LoginRoutesOptions, 'endings'>,
+  interaction: Interaction,
+  sub: string,
+): Promise<void> {
+  const before = interaction.session;
+  if (!before || before.accountId === sub) return;
+  delete interaction.session;
+  if (before.accountId === undefined) return;
+  const selection = { by: 'op-session', uid: recordKey('uid', before.uid) } as const;
+  await endings.end({ selection, cause: 'replaced', actor: 'user' });
 }
 
 /** The provider is told how it ended, and the browser goes back to it, by way of a legacy app if one asks for it. */

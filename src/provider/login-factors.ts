@@ -105,7 +105,10 @@ async function proveFactor(
       kind: 'proved',
       user: entry.user,
       amr: ['pwd', method],
-      writes: failures[0] ? [throttle.clearPart(buckets[0]!)] : [],
+      writes: [
+        ...(failures[0] ? [throttle.clearPart(buckets[0]!)] : []),
+        ...(deps.watch?.parts(entry) ?? []),
+      ],
     };
   });
 }

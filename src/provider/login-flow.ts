@@ -16,6 +16,7 @@ import { LoginForms } from './login-forms.ts';
 import type { Proof } from './login-limits.ts';
 import type { Interaction, LoginRoutesOptions } from './login-options.ts';
 import { hintOf, LoginPages } from './login-pages.ts';
+import type { LoginPage } from './pages/page.ts';
 import { currentScope } from './request-scope.ts';
 import { SecondStep } from './second-step.ts';
 
@@ -55,7 +56,7 @@ export class LoginFlow {
     if (choice === 'continue' && (await this.#rememberedUser(interaction)))
       return finish(ctx, interaction, { select_account: {}, consent: {} });
     await this.#step(ctx, interaction, form).catch((error) =>
-      this.#outage(ctx, interaction, { username: form.get('username') ?? '', error }),
+      this.#outage(ctx, interaction, { username: form.get('username') ?? '', ...ticked(form), error }),
     );
   }
 
@@ -122,7 +123,7 @@ export class LoginFlow {
     const { onward, lookups, failureFloorMs } = this.#options;
     const startedAt = performance.now();
     try {
-      const href = lookups.take(ctx.ip) ? await onward?.movedBefore(lead, username) : undefined;
+      const href = (await lookups.take(ctx.ip)) ? await onward?.movedBefore(lead, username) : undefined;
       if (href !== undefined) return goOn(ctx, href);
     } catch (error) {
       return this.#outage(ctx, interaction, { username, error });
@@ -140,15 +141,17 @@ export class LoginFlow {
       hint: hintOf(interaction),
       ...attemptOf(ctx),
     });
-    await this.#answer(ctx, interaction, proof, (problem, status, retryAfterSeconds) => {
+    const refuse: Refuse = (problem, status, retryAfterSeconds) => {
       if (retryAfterSeconds) ctx.set('Retry-After', String(retryAfterSeconds));
-      this.#pages.login(
-        ctx,
-        interaction,
-        { username, problem, ...(retryAfterSeconds ? { retryAfterSeconds } : {}) },
-        status,
-      );
-    });
+      const more = {
+        username,
+        ...ticked(form),
+        problem,
+        ...(retryAfterSeconds ? { retryAfterSeconds } : {}),
+      };
+      this.#pages.login(ctx, interaction, more, status);
+    };
+    await this.#answer(ctx, interaction, { proof, remember: form.has('remember'), refuse });
   }
 
   async #factor(
@@ -164,15 +167,16 @@ export class LoginFlow {
     if (other) return this.#pages.render(ctx, interaction, await this.#second.page(uid, step, other), 200);
     const factor = step.ways.find((way) => way === form.get('factor')) ?? 'totp';
     const proof = await this.#second.prove(step, factor, form, attemptOf(ctx));
-    await this.#answer(ctx, interaction, proof, async (problem, status, retryAfterSeconds) => {
+    const refuse: Refuse = async (problem, status, retryAfterSeconds) => {
       if (problem === 'locked') return this.#pages.login(ctx, interaction, { problem }, status);
       if (retryAfterSeconds) ctx.set('Retry-After', String(retryAfterSeconds));
       const more = { problem, ...(retryAfterSeconds ? { retryAfterSeconds } : {}) };
       this.#pages.render(ctx, interaction, await this.#second.page(uid, step, factor, more), status);
-    });
+    };
+    await this.#answer(ctx, interaction, { proof, remember: step.remember === true, refuse });
   }
 
-  async #answer(ctx: Context, interaction: Interaction, proof: Proof, refuse: Refuse): Promise<void> {
+  async #answer(ctx: Context, interaction: Interaction, { proof, remember, refuse }: Tried): Promise<void> {
     this.#options.onProof?.(proof.kind);
     switch (proof.kind) {
       case 'wrong':
@@ -194,12 +198,12 @@ export class LoginFlow {
         return this.#pages.render(
           ctx,
           interaction,
-          this.#second.begin(interaction.uid, user.sub, factors),
+          this.#second.begin(interaction.uid, { sub: user.sub, remember }, factors),
           200,
         );
       }
       case 'proved':
-        return logIn(this.#options, ctx, { interaction, proof });
+        return logIn(this.#options, ctx, { interaction, proof, remember });
     }
   }
 
@@ -207,7 +211,7 @@ export class LoginFlow {
   #outage(
     ctx: Context,
     interaction: Interaction,
-    { username, error }: { readonly username: string; readonly error: unknown },
+    { error, ...typed }: Pick<LoginPage, 'username' | 'remember'> & { readonly error: unknown },
   ): void {
     // Whoever asked has left: their place in the queue is free again, and there is nobody to answer.
     if (ctx.res.destroyed) throw new Answered();
@@ -219,7 +223,7 @@ export class LoginFlow {
     if (!problem) throw error;
     const retryAfterSeconds = (error as FootbridgeError).retryAfterSeconds ?? RETRY_DEFAULT_SECONDS;
     ctx.set('Retry-After', String(retryAfterSeconds));
-    this.#pages.login(ctx, interaction, { username, problem, retryAfterSeconds }, 503);
+    this.#pages.login(ctx, interaction, { ...typed, problem, retryAfterSeconds }, 503);
   }
 }
 
@@ -229,6 +233,17 @@ function attemptOf(ctx: Context): { network: string; signal: AbortSignal } {
   // The request is read to its end already and would not tell; only the answer's connection does.
   ctx.res.once('close', () => abort.abort());
   return { network: ctx.ip, signal: abort.signal };
+}
+
+/** The box is as the person left it when the page is shown again. */
+const ticked = (form: URLSearchParams): Pick<LoginPage, 'remember'> =>
+  form.has('remember') ? { remember: 'chosen' } : {};
+
+/** How a try ended, and what is to be said if it was refused. */
+interface Tried {
+  readonly proof: Proof;
+  readonly remember: boolean;
+  readonly refuse: Refuse;
 }
 
 type Refuse = (

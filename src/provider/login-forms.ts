@@ -19,6 +19,8 @@ export interface Step {
   readonly at: number;
   /** By what it can be followed. */
   readonly ways: readonly Factor[];
+  /** They want to stay signed in on this device. */
+  readonly remember?: boolean;
   /** base64url; what this page’s passkey is to sign. */
   readonly challenge?: string;
 }

@@ -4,10 +4,11 @@ import type { RelyingParty } from '../credentials/passkeys.ts';
 import type { Passwords } from '../credentials/passwords.ts';
 import type { FootbridgeError } from '../errors.ts';
 import type { Directory } from '../legacy/directory.ts';
+import type { KnownPerson, PeopleWatch } from '../sessions/people-watch.ts';
 import type { Db } from '../store/db.ts';
 import type { Part } from '../store/statement.ts';
 import type { Target } from '../targets/target.ts';
-import type { StoredPassword, User } from '../user.ts';
+import type { LegacyEntry, StoredPassword, User } from '../user.ts';
 import type { Factors } from './login-factors.ts';
 import type { Bucket, Standing, Throttle } from './throttle.ts';
 
@@ -41,10 +42,17 @@ export interface PasswordDeps {
   readonly throttle: Throttle;
   readonly failureFloorMs: number;
   /** What a proved password leaves behind for the target: parts of the statement that stores the login. */
+  readonly watch?: LoginWatch;
   readonly carry?: (proved: CarriedLogin) => Promise<readonly Part[]>;
   /** A record that lets nobody in: ambiguous, or not to be mapped. The person is told nothing; the operator should be. */
   readonly onUnusableRecord?: (error: FootbridgeError) => void;
 }
+
+/** People with sessions, who are looked after: a new password ends what began under the old one. */
+export type LoginWatch = Pick<PeopleWatch, 'knownPart' | 'proved'> & {
+  /** For the statement of a login. */
+  readonly parts: (entry: LegacyEntry) => readonly Part[];
+};
 
 export interface LoginDeps extends PasswordDeps {
   /** A part named `ledger_state` with columns target, state, captured and blocked: where this user stands at this client's target. */
@@ -75,6 +83,8 @@ export interface CarriedLogin {
 }
 
 const MOVED = new Set(['cut-over', 'retired']);
+/** By the state in the ledger: the person logs in at the target now, and only there. */
+export const hasMovedForGood = (state: string | null | undefined): boolean => MOVED.has(state ?? '');
 
 export interface Circumstances extends Standing {
   /** The target this user has moved to for good. */
@@ -82,12 +92,13 @@ export interface Circumstances extends Standing {
   readonly state: string | undefined;
   readonly captured: string | undefined;
   readonly blocked: Blocked;
+  readonly watched: KnownPerson | undefined;
 }
 
 /** Tries when the limits allow it; behind others of the same bucket it waits for their outcome and looks again. */
 export async function withinLimits<T>(
   deps: Pick<PasswordDeps, 'db' | 'throttle'>,
-  asked: { buckets: readonly Bucket[]; ledger?: Part | undefined; signal?: AbortSignal | undefined },
+  asked: Asked & { readonly signal?: AbortSignal | undefined },
   work: (circumstances: Circumstances) => Promise<T>,
 ): Promise<T | Throttled> {
   const { throttle } = deps;
@@ -103,18 +114,31 @@ export async function withinLimits<T>(
   }
 }
 
-/** Failures so far and where the user stands in the ledger, in one statement. */
+interface Asked {
+  readonly buckets: readonly Bucket[];
+  readonly ledger?: Part | undefined;
+  /** Named `watched_now`. */
+  readonly watched?: Part | undefined;
+}
+
+/** Failures so far, where the user stands in the ledger, and under which password they were seen last; in one statement. */
 async function readCircumstances(
   deps: Pick<PasswordDeps, 'db' | 'throttle'>,
-  { buckets, ledger }: { buckets: readonly Bucket[]; ledger?: Part | undefined },
+  { buckets, ledger, watched }: Asked,
 ): Promise<Circumstances> {
-  const parts = [deps.throttle.statePart(buckets), ...(ledger ? [ledger] : [])];
+  const parts = [
+    deps.throttle.statePart(buckets),
+    ...(ledger ? [ledger] : []),
+    ...(watched ? [watched] : []),
+  ];
   const [row] = await deps.db.runParts<{
     attempts: { bucket: string; failures: number; wait: number | null }[] | null;
     ledger: { target: string; state: string | null; captured: string | null; blocked: Blocked | null } | null;
+    watched: KnownPerson | null;
   }>(
     parts,
-    `select (select json_agg(a) from attempts a) as attempts, ${ledger ? '(select row_to_json(l) from ledger_state l limit 1)' : 'null::json'} as ledger`,
+    `select (select json_agg(a) from attempts a) as attempts, ${ledger ? '(select row_to_json(l) from ledger_state l limit 1)' : 'null::json'} as ledger,
+       ${watched ? '(select row_to_json(w) from watched_now w)' : 'null::json'} as watched`,
   );
   const standing = deps.throttle.judge(buckets, row?.attempts ?? []);
   const captured = row?.ledger?.captured ?? undefined;
@@ -123,6 +147,7 @@ async function readCircumstances(
     state: row?.ledger?.state ?? undefined,
     captured,
     blocked: row?.ledger?.blocked ?? [],
-    moved: row?.ledger?.state && MOVED.has(row.ledger.state) ? row.ledger.target : undefined,
+    watched: row?.watched ?? undefined,
+    moved: row?.ledger && hasMovedForGood(row.ledger.state) ? row.ledger.target : undefined,
   };
 }

@@ -2,7 +2,8 @@
 import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
 import type { TargetLink } from '../migration/target-link.ts';
-import type { LegacyLogin } from '../sessions/legacy-session.ts';
+import type { Endings } from '../sessions/ending/ending.ts';
+import type { LegacySessions } from '../sessions/legacy-sessions.ts';
 import type { Keyring } from '../store/encryption.ts';
 import type { User } from '../user.ts';
 import type { LoginDeps, Proof } from './login-limits.ts';
@@ -10,6 +11,7 @@ import type { LookupRate } from './lookup-rate.ts';
 import type { Onward } from './onward.ts';
 import type { Page } from './pages/index.ts';
 import type { Scopes } from './request-scope.ts';
+import type { SessionLifetimes } from './session-lives.ts';
 
 export interface LoginRoutesOptions extends LoginDeps {
   readonly provider: Provider;
@@ -25,10 +27,10 @@ export interface LoginRoutesOptions extends LoginDeps {
   /** People who go on to a target while they log in; absent: nobody does. */
   readonly onward?: Onward;
   readonly lookups: LookupRate;
-  /** Creates the legacy apps' sessions; never throws, and may send the browser by way of a legacy app. */
-  readonly startLegacySessions: (
-    login: LegacyLogin,
-  ) => Promise<{ setCookies: readonly string[]; redirectTo?: string }>;
+  /** Absent: there is no legacy app with sessions, and nobody is asked about any. */
+  readonly legacySessions?: LegacySessions;
+  readonly endings: Endings;
+  readonly lifetimes: SessionLifetimes;
 }
 
 export type Interaction = Awaited<ReturnType<Provider['interactionDetails']>>;

@@ -7,11 +7,13 @@ import type { Interaction, LoginRoutesOptions } from './login-options.ts';
 import type { Page } from './pages/index.ts';
 import type { LoginPage } from './pages/page.ts';
 
+type PagesOptions = Pick<LoginRoutesOptions, 'clientName' | 'renderPage' | 'lifetimes'>;
+
 export class LoginPages {
-  readonly #options: Pick<LoginRoutesOptions, 'clientName' | 'renderPage'>;
+  readonly #options: PagesOptions;
   readonly #forms: LoginForms;
 
-  constructor(options: Pick<LoginRoutesOptions, 'clientName' | 'renderPage'>, forms: LoginForms) {
+  constructor(options: PagesOptions, forms: LoginForms) {
     this.#options = options;
     this.#forms = forms;
   }
@@ -20,7 +22,16 @@ export class LoginPages {
   login(ctx: Context, interaction: Interaction, more: Partial<LoginPage>, status = 200): void {
     const hint = hintOf(interaction);
     const username = hint === undefined ? {} : { username: hint };
-    const page: LoginPage = { page: 'login', ...this.#common(interaction), ...username, ...more };
+    const { remember: chosen, ...rest } = more;
+    const isAsked = this.#options.lifetimes.rememberedSeconds > 0;
+    const remember = isAsked ? { remember: chosen ?? 'offered' } : {};
+    const page: LoginPage = {
+      page: 'login',
+      ...this.#common(interaction),
+      ...username,
+      ...remember,
+      ...rest,
+    };
     this.render(ctx, interaction, page, status);
   }
 

@@ -1,112 +1,125 @@
 /**
- * Ending provider sessions. The library delivers logout tokens inline, once, while the person waits (OpenID Connect
- * Back-Channel Logout 1.0 section 2.5 asks for neither); here they go out after the answer, with retries.
+ * Logging out at our own page. The library would tell its clients inline, once, while the person waits (OpenID Connect
+ * Back-Channel Logout 1.0 section 2.5 asks for neither); here the logout is an ending like any other, written down in the
+ * request's own statement, and the courier tells everybody afterwards.
  */
+import type { Context } from 'koa';
 import type { Client, KoaContextWithOIDC, Provider } from 'oidc-provider';
-import type { StoredRecord } from './records.ts';
-import type { RequestScope, Scopes } from './request-scope.ts';
+import type { Delivery, Send } from '../sessions/ending/delivery.ts';
+import { DeliveryError, readRetryAfter } from '../sessions/ending/delivery.ts';
+import type { Endings } from '../sessions/ending/ending.ts';
+import type { LoggedOut, LoggedOutDeps } from './logged-out.ts';
+import { openLoggedOut } from './logged-out.ts';
+import type { LoggedOutPage } from './pages/page.ts';
+import { recordKey } from './records.ts';
+import type { Scopes } from './request-scope.ts';
 
-export interface LogoutLog {
-  readonly delivered: (client: string) => void;
-  readonly failed: (client: string, attempts: number, error: Error) => void;
+export interface LogoutDeps extends LoggedOutDeps {
+  readonly scopes: Scopes;
+  readonly endings: Pick<Endings, 'parts'>;
 }
 
-/** Deliveries waiting in memory; beyond it new ones are reported as failed instead of eating the process. */
-const QUEUE_LENGTH = 10_000;
-const RETRY_AFTER_MS = [0, 1_000, 5_000, 30_000] as const;
-
-type Send = (this: Client, sub: string, sid: string) => Promise<void>;
-type LogoutClient = Client & { backchannelLogout: Send };
-
-export class BackchannelLogout {
-  readonly #scopes: Scopes;
-  readonly #log: LogoutLog;
-  readonly #timers = new Set<NodeJS.Timeout>();
-  #closed = false;
-
-  constructor(scopes: Scopes, log: LogoutLog) {
-    this.#scopes = scopes;
-    this.#log = log;
-  }
-
-  /** Replaces the library's inline delivery on this provider's clients. */
-  attach(provider: Provider): void {
-    const prototype = (provider as unknown as { Client: { prototype: LogoutClient } }).Client.prototype;
-    const send = prototype.backchannelLogout;
-    const queue = (client: LogoutClient, sub: string, sid: string) => this.#queue(send, client, { sub, sid });
-    prototype.backchannelLogout = async function backchannelLogout(sub, sid) {
-      queue(this as LogoutClient, sub, sid);
-    };
-  }
-
-  #queue(send: Send, client: LogoutClient, session: { sub: string; sid: string }): void {
-    const scope = this.#scopes.getStore();
-    const start = () => this.#deliver(send, client, session, 0);
-    // The client that asks for the logout knows; Keycloak would show its error page if told in mid-flight.
-    const initiator = (scope?.ctx as KoaContextWithOIDC | undefined)?.oidc?.session?.state?.clientId;
-    if (!scope) start();
-    else if (client.clientId !== initiator) scope.onCommit(start);
-  }
-
-  #deliver(send: Send, client: LogoutClient, session: { sub: string; sid: string }, attempt: number): void {
-    if (this.#closed || this.#timers.size >= QUEUE_LENGTH) {
-      this.#log.failed(client.clientId, attempt, new Error('the queue is full or closed'));
-      return;
-    }
-    const timer = setTimeout(async () => {
-      this.#timers.delete(timer);
-      try {
-        await send.call(client, session.sub, session.sid);
-        this.#log.delivered(client.clientId);
-      } catch (error) {
-        if (attempt + 1 < RETRY_AFTER_MS.length) this.#deliver(send, client, session, attempt + 1);
-        else this.#log.failed(client.clientId, attempt + 1, error as Error);
-      }
-    }, RETRY_AFTER_MS[attempt]);
-    this.#timers.add(timer);
-  }
-
-  close(): void {
-    this.#closed = true;
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers.clear();
-  }
+interface LogoutState {
+  /** The client that asked for it, and so need not be told. */
+  readonly asker?: string;
 }
 
 /**
- * Ends one session within this request: its row, the grants given under it, and its clients' sessions. Used when
- * somebody else logs in in the same browser; the library would need a page with a script for that.
+ * Before the page that asks: anybody can send a browser here in a client's name. It is believed that it was the client if
+ * this person's own ID token came along; the others are told like everybody.
  */
-export async function endSession(provider: Provider, scope: RequestScope, sessionId: string): Promise<void> {
-  const session = await scope.find('Session', sessionId);
-  if (session) await endRecord(provider, scope, session);
+export function noteAsker({ oidc }: KoaContextWithOIDC): void {
+  const { session, client, entities } = oidc;
+  const hint = entities.IdTokenHint as { readonly payload?: { readonly sub?: unknown } } | undefined;
+  const isAsker = client && hint?.payload?.sub !== undefined && hint.payload.sub === session?.accountId;
+  if (session?.state) Object.assign(session.state, { asker: isAsker ? client.clientId : undefined });
 }
 
-/** Ends all of one person's sessions; returns how many. */
-export async function endSessionsOf(
-  provider: Provider,
-  scope: RequestScope,
-  sessions: readonly StoredRecord[],
-): Promise<number> {
-  for (const session of sessions) await endRecord(provider, scope, session);
-  return sessions.length;
-}
+type Tell = (this: Client, sub: string, sid: string | null) => Promise<void>;
+type LogoutClient = Client & { backchannelLogout: Tell };
 
-async function endRecord(provider: Provider, scope: RequestScope, session: StoredRecord): Promise<void> {
-  const authorizations = Object.entries(
-    (session.payload.authorizations ?? {}) as Record<string, Authorization>,
-  );
-  for (const [clientId, { grantId, sid, persistsLogout }] of authorizations) {
-    if (grantId && !persistsLogout) scope.revokeGrant(grantId);
-    const client = (await provider.Client.find(clientId)) as LogoutClient | undefined;
-    if (client?.backchannelLogoutUri && sid)
-      await client.backchannelLogout(String(session.payload.accountId), sid);
+export class BackchannelLogout {
+  readonly #deps: LogoutDeps;
+  readonly #loggedOut: LoggedOut;
+  #current: { readonly provider: Provider; readonly tell: Tell } | undefined;
+
+  constructor(deps: LogoutDeps) {
+    this.#deps = deps;
+    this.#loggedOut = openLoggedOut(deps);
   }
-  scope.destroyRecord(session.id, session);
+
+  /** Takes the library's inline delivery from this provider, and makes its logouts endings. Rotated keys bring a new one. */
+  attach(provider: Provider): void {
+    const prototype = (provider as unknown as { Client: { prototype: LogoutClient } }).Client.prototype;
+    this.#current = { provider, tell: prototype.backchannelLogout };
+    prototype.backchannelLogout = async () => undefined;
+    provider.on('end_session.success', (ctx: KoaContextWithOIDC) => this.#end(ctx));
+  }
+
+  /** Runs before the request's statement goes out: the library has only said what it would write. */
+  #end(ctx: KoaContextWithOIDC): void {
+    const { session, params } = ctx.oidc;
+    const scope = this.#deps.scopes.getStore();
+    if (!scope || !session?.accountId || !params?.logout) return;
+    const { asker: clientId } = (session.state ?? {}) as LogoutState;
+    const { id, parts, afterCommit } = this.#deps.endings.parts({
+      selection: { by: 'op-session', uid: recordKey('uid', session.uid) },
+      cause: 'logout',
+      actor: clientId === undefined ? 'user' : `client:${clientId}`,
+      // Keycloak would show its error page if it were told while it waits for the browser.
+      ...(clientId === undefined ? {} : { initiator: { kind: 'client', name: clientId } }),
+    });
+    // One row, one hand: what the scope has deleted, the ending would not find any more.
+    scope.leaveToOthers('Session', session.jti);
+    scope.also(...parts);
+    scope.onCommit(afterCommit);
+    this.#loggedOut.show(ctx as unknown as Context, id);
+  }
+
+  /** For the browser that has logged out. */
+  page(ctx: Context): Promise<LoggedOutPage> {
+    return this.#loggedOut.page(ctx);
+  }
+
+  /**
+   * Tells a client with a logout token of its own for each try. The library bounds the call (2.5 s), follows no redirect, and
+   * refuses addresses inside (its check of the connected address; `acceptedOrigins` are free of it).
+   */
+  readonly send: Send = async ({ name, sub, handle }) => {
+    const { provider, tell } = this.#current ?? {};
+    if (!provider || !tell)
+      throw new DeliveryError('not_ready', 'The provider is not there yet.', { retryAfterSeconds: 5 });
+    const client = await clientOf(provider, name);
+    if (!client?.backchannelLogoutUri)
+      throw new DeliveryError('unknown_recipient', 'This client is not told about logouts any more.', {
+        isFinal: true,
+      });
+    await tell.call(client, sub, handle).catch(failed);
+  };
 }
 
-interface Authorization {
-  readonly grantId?: string;
-  readonly sid?: string;
-  readonly persistsLogout?: boolean;
+/** All clients are in the settings; for any other the library would look into a request's records, and there is none. */
+async function clientOf(provider: Provider, clientId: Delivery['name']): Promise<LogoutClient | undefined> {
+  return provider.Client.find(clientId).catch(() => undefined) as Promise<LogoutClient | undefined>;
+}
+
+/** What the library says when the address is one inside. */
+const INSIDE = 'hostname resolves to a special-use IP address';
+
+function failed(error: unknown): never {
+  const { response, cause, name } = error as { response?: Response; cause?: Error; name?: string };
+  if (response) {
+    const { status, headers } = response;
+    void response.body?.cancel().catch(() => undefined);
+    const retryAfterSeconds = readRetryAfter(headers.get('retry-after'));
+    throw new DeliveryError(`status_${status}`, `It answered with status ${status}.`, { retryAfterSeconds });
+  }
+  if (cause?.message === INSIDE)
+    throw new DeliveryError('refused', 'It is at an internal address that acceptedOrigins does not list.', {
+      isFinal: true,
+    });
+  if (name === 'TimeoutError') throw new DeliveryError('timeout', 'It did not answer in time.');
+  // What fetch itself says: everything else, such as a missing key, is our own failure.
+  if (error instanceof TypeError && cause) throw new DeliveryError('unreachable', 'It could not be reached.');
+  throw error;
 }

@@ -57,7 +57,9 @@ async function withinThrottle(deps: PasswordDeps, attempt: PasswordTry): Promise
   if (known > 0) return { kind: 'throttled', waitSeconds: known };
   const entry = await usable(deps, findEntry(deps, attempt));
   const ledger = entry && attempt.ledgerPart(entry.user.sub);
-  return withinLimits(deps, { buckets, ledger, signal: attempt.signal }, async (circumstances) => {
+  const watched = entry && deps.watch?.knownPart(entry.user.sub);
+  const { signal } = attempt;
+  return withinLimits(deps, { buckets, ledger, watched, signal }, async (circumstances) => {
     const match = await matchPassword(deps.passwords, entry?.credentials, attempt);
     if (!match || !entry) {
       await throttle.fail(buckets);
@@ -65,6 +67,7 @@ async function withinThrottle(deps: PasswordDeps, attempt: PasswordTry): Promise
     }
     if (entry.user.state !== 'active') return { kind: 'locked' };
     const { moved, failures } = circumstances;
+    await deps.watch?.proved(entry, circumstances.watched);
     const carried = moved ? [] : await carry(deps, attempt, { entry, match, circumstances });
     const cleared = clearing(deps, accounts, failures);
     return { kind: 'matched', entry, moved, carried, cleared };

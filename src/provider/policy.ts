@@ -6,21 +6,22 @@
 
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { interactionPolicy } from 'oidc-provider';
-import { nowSeconds } from '../clock.ts';
 import type { User } from '../user.ts';
 import { isSamePerson } from './login-hint.ts';
+import type { SessionLifetimes } from './session-lives.ts';
+import { isTooOld } from './session-lives.ts';
 
 const { Check, Prompt, base } = interactionPolicy;
 
 export interface PolicyOptions {
-  readonly sessionSeconds: number;
+  readonly lifetimes: SessionLifetimes;
   readonly userBySub: (sub: string) => Promise<User | undefined>;
 }
 
 const prompted = (needed: boolean) => (needed ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT);
 const justLoggedIn = (ctx: KoaContextWithOIDC) => Boolean(ctx.oidc.result?.login);
 
-export function interactionPolicyFor({ sessionSeconds, userBySub }: PolicyOptions) {
+export function interactionPolicyFor({ lifetimes, userBySub }: PolicyOptions) {
   const policy = base();
   policy.add(new Prompt({ name: 'select_account', requestable: true }), 0);
   const login = policy.get('login')!;
@@ -31,8 +32,8 @@ export function interactionPolicyFor({ sessionSeconds, userBySub }: PolicyOption
   );
   login.checks.add(
     new Check('session_too_old', 'the session has reached its absolute lifetime', 'login_required', (ctx) => {
-      const loginTs = ctx.oidc.session?.loginTs;
-      return prompted(!justLoggedIn(ctx) && loginTs !== undefined && nowSeconds() - loginTs > sessionSeconds);
+      const { session } = ctx.oidc;
+      return prompted(!justLoggedIn(ctx) && session !== undefined && isTooOld(session, lifetimes));
     }),
   );
   login.checks.add(

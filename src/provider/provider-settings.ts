@@ -29,6 +29,11 @@ export const clientSettings = z
     backchannelLogoutUri: httpUrl
       .optional()
       .describe('Receives logout tokens (OpenID Connect Back-Channel Logout 1.0).'),
+    initiateLoginUri: httpUrl
+      .optional()
+      .describe(
+        'Where the client begins a login by itself (OpenID Connect Core section 4): people who come from a legacy app by a hand-over go there.',
+      ),
     grantTypes: z
       .array(z.enum(['authorization_code', 'refresh_token', 'client_credentials']))
       .default(['authorization_code'])
@@ -106,6 +111,9 @@ const ownSettings = z.strictObject({
       sessionSeconds: count(60, 90 * DAY, DAY).describe(
         'A provider session ends this long after the login, used or not.',
       ),
+      rememberedSeconds: count(0, 90 * DAY, 0).describe(
+        'How long a provider session lives, used or not, when the person asked to stay signed in on this device; the others end with the browser then. 0: nobody is asked.',
+      ),
       interactionSeconds: count(60, 3600, 900).describe('How long a login page may stay open.'),
       codeSeconds: count(10, 600, 60).describe(
         'Authorization codes; RFC 6749 section 4.1.2 allows 600 at most.',
@@ -135,7 +143,7 @@ const ownSettings = z.strictObject({
         'Wrong passwords per minute and network (/24, /64) before it has to wait.',
       ),
       networkLookups: count(1, 100_000, 120).describe(
-        'Usernames per minute, network and node that are looked up before the password is asked for (`leadsTo`); beyond it everybody is asked for the password.',
+        'Per minute and network, on all nodes together: usernames that are looked up before the password is asked for (`leadsTo`), and visitors whom legacy apps are asked about; beyond it everybody is asked for the password.',
       ),
       factorFailures: count(1, 20, 5).describe('Wrong one-time codes before the second factor is locked.'),
       blockSeconds: count(1, 3600, 30).describe('The first wait; it doubles with each further failure.'),
@@ -175,7 +183,12 @@ const ownSettings = z.strictObject({
 /** An address is no domain: no passkey can be used there. */
 const isInside = (host: string, domain: string) => host === domain || host.endsWith(`.${domain}`);
 
-export const providerSettings = ownSettings.superRefine(({ issuer, login, clients }, context) => {
+export const providerSettings = ownSettings.superRefine(({ issuer, login, clients, lifetimes }, context) => {
+  const { rememberedSeconds, sessionSeconds } = lifetimes;
+  if (rememberedSeconds > 0 && rememberedSeconds < sessionSeconds) {
+    const message = 'shorter than sessionSeconds: whoever asks to stay signed in would be out sooner';
+    context.addIssue({ code: 'custom', path: ['lifetimes', 'rememberedSeconds'], message });
+  }
   const ours = clients.findIndex(({ clientId }) => clientId === JWT_IDP_CLIENT);
   if (ours >= 0) {
     const path = ['clients', ours, 'clientId'];

@@ -16,9 +16,12 @@ import { cookieSettings } from './cookies.ts';
 import { LOGIN_PATH } from './interaction-cookie.ts';
 import { jwtIdpClient } from './jwt-idp-client.ts';
 import type { ProviderKeys } from './keys.ts';
+import { noteAsker } from './logout.ts';
 import { interactionPolicyFor } from './policy.ts';
 import type { ProviderSettings } from './provider-settings.ts';
 import type { Scopes } from './request-scope.ts';
+import type { SessionFacts, SessionLifetimes } from './session-lives.ts';
+import { idleUntil } from './session-lives.ts';
 
 export const API_SCOPES = ['migration:read', 'migration:secrets', 'migration:write', 'sync:write'] as const;
 /** Authentication context classes: one factor, two factors. */
@@ -87,7 +90,7 @@ function configuration(options: ProviderOptions): Configuration {
     conformIdTokenClaims: false,
     interactions: {
       policy: interactionPolicyFor({
-        sessionSeconds: settings.lifetimes.sessionSeconds,
+        lifetimes: settings.lifetimes,
         userBySub: options.userBySub,
       }),
       url: (_ctx, interaction) => `${LOGIN_PATH}/${interaction.uid}`,
@@ -150,15 +153,15 @@ function lifetimes({ lifetimes: t }: ProviderSettings): Configuration {
       RefreshToken: t.refreshTokenSeconds,
       PushedAuthorizationRequest: 60,
       // A grant that ended before what was issued under it would kill living tokens.
-      Grant: Math.max(t.sessionSeconds, t.refreshTokenSeconds) + t.accessTokenSeconds,
-      Session: (_ctx, session) => {
-        if (!session.accountId) return ANONYMOUS_SESSION_SECONDS;
-        const age = session.loginTs ? nowSeconds() - session.loginTs : 0;
-        return Math.max(1, Math.min(t.sessionIdleSeconds, t.sessionSeconds - age));
-      },
+      Grant: Math.max(t.sessionSeconds, t.rememberedSeconds, t.refreshTokenSeconds) + t.accessTokenSeconds,
+      Session: (_ctx, session) => (session.accountId ? sessionTtl(session, t) : ANONYMOUS_SESSION_SECONDS),
     },
   };
 }
+
+/** Seconds, one at least: the library stores nothing for less. */
+export const sessionTtl = (session: SessionFacts, lifetimes: SessionLifetimes): number =>
+  Math.max(1, idleUntil(session, lifetimes) - nowSeconds());
 
 function features(options: ProviderOptions): NonNullable<Configuration['features']> {
   const ownTokensOnly = async (
@@ -182,7 +185,10 @@ function features(options: ProviderOptions): NonNullable<Configuration['features
     backchannelLogout: { enabled: true },
     rpInitiatedLogout: {
       enabled: true,
-      logoutSource: options.renderLogout,
+      logoutSource: async (ctx: KoaContextWithOIDC, form: string) => {
+        noteAsker(ctx);
+        await options.renderLogout(ctx, form);
+      },
       postLogoutSuccessSource: options.renderLoggedOut,
     },
   } as NonNullable<Configuration['features']>;

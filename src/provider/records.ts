@@ -4,7 +4,7 @@
  * are one statement and one commit (see `request-scope.ts`).
  */
 import { createHash } from 'node:crypto';
-import type { Db } from '../store/db.ts';
+import type { Db, Queryable } from '../store/db.ts';
 import { statement } from '../store/db.ts';
 import type { Part } from '../store/statement.ts';
 
@@ -203,15 +203,6 @@ export async function revokeGrants(db: Db, grantKeys: readonly Buffer[]): Promis
   await db.run(REVOKE, [grantKeys]);
 }
 
-const SESSIONS_OF = statement(
-  `select ${COLUMNS} from oidc_records where kind = 'Session' and payload ->> 'accountId' = $1 and ${LIVE} limit 1000`,
-);
-
-/** The live provider sessions of one subject. */
-export async function sessionsOf(db: Db, sub: string): Promise<StoredRecord[]> {
-  return db.run<StoredRecord>(SESSIONS_OF, [sub]);
-}
-
 /** Rows per statement: a sweep never holds locks for long. */
 const SWEEP_BATCH = 2_000;
 const SWEEP = statement(
@@ -227,3 +218,82 @@ export async function sweepRecords(db: Db): Promise<number> {
     if (swept < SWEEP_BATCH) return total;
   }
 }
+
+const PROLONG = statement(`update oidc_records set expires_at = to_timestamp($2::float8),
+    payload = jsonb_set(payload, '{exp}', to_jsonb($2::bigint))
+  where kind = 'Session' and uid = $1 and ${LIVE} and expires_at < to_timestamp($2::float8)`);
+/** A live session lives until then (whole seconds since the epoch), if it would have ended sooner. */
+export async function prolongSession(q: Queryable, uid: Buffer, until: number): Promise<void> {
+  await q.run(PROLONG, [uid, until]);
+}
+
+/** A live session as an operator sees it; nothing in it opens it. */
+export interface ListedSession {
+  readonly uid: Buffer;
+  readonly sub: string;
+  readonly expiresAt: Date;
+  readonly facts: { readonly uid?: string; readonly loginTs?: number; readonly transient?: boolean };
+  readonly clients: readonly string[];
+}
+
+const LISTED = `select uid, payload ->> 'accountId' as sub, expires_at as "expiresAt",
+  jsonb_build_object('uid', payload -> 'uid', 'loginTs', payload -> 'loginTs', 'transient', payload -> 'transient') as facts,
+  array(select jsonb_object_keys(coalesce(payload -> 'authorizations', '{}'))) as clients from oidc_records`;
+const SOMEBODYS = `kind = 'Session' and payload ->> 'accountId' is not null and ${LIVE}`;
+const AT_CLIENT = (n: number) => `($${n}::text is null or payload -> 'authorizations' ? $${n}::text)`;
+const LIST = statement(
+  `${LISTED} where ${SOMEBODYS} and uid > $1 and uid <= $2 and ${AT_CLIENT(3)} order by uid limit $4`,
+);
+const LIST_OF = statement(
+  `${LISTED} where ${SOMEBODYS} and payload ->> 'accountId' = $1 order by uid limit $2`,
+);
+const LIST_UIDS = statement(`${LISTED} where ${SOMEBODYS} and uid = any($1::bytea[]) order by uid`);
+
+/** Which sessions: after one uid and up to another (both whole, 32 bytes), of one person, or these. */
+export type ListedBy =
+  | { readonly after: Buffer; readonly upTo: Buffer; readonly clientId?: string | undefined }
+  | { readonly sub: string }
+  | { readonly uids: readonly Buffer[] };
+
+/** In the order of their uids. */
+export async function listSessions(q: Queryable, by: ListedBy, limit: number): Promise<ListedSession[]> {
+  if ('sub' in by) return q.run<ListedSession>(LIST_OF, [by.sub, limit]);
+  if ('uids' in by) return q.run<ListedSession>(LIST_UIDS, [by.uids]);
+  return q.run<ListedSession>(LIST, [by.after, by.upTo, by.clientId ?? null, limit]);
+}
+
+// Tokens are counted in whole seconds; when a row expires tells their order more exactly.
+const LATELY_AT =
+  statement(`select s.uid from oidc_records s cross join lateral unnest($2::text[]) as c(client)
+  join oidc_records t on t.kind = 'AccessToken' and t.payload ->> 'clientId' = c.client
+    and t.grant_key = sha256(convert_to('Grant:' || (s.payload #>> array['authorizations', c.client, 'grantId']), 'UTF8'))
+  where s.kind = 'Session' and s.payload ->> 'accountId' = $1 and s.expires_at > now()
+    and (t.payload ->> 'iat')::float8 between $3::float8 - 600 and $3::float8
+  group by s.uid order by max(t.expires_at) desc limit 1`);
+/** The session in which this person got a token for one of these clients last, ten minutes before `at` or less. */
+export const opSessionLatelyAt = async (
+  q: Queryable,
+  {
+    sub,
+    clientIds,
+    at,
+  }: { readonly sub: string; readonly clientIds: readonly string[]; readonly at: number },
+): Promise<Buffer | undefined> => (await q.run<{ uid: Buffer }>(LATELY_AT, [sub, clientIds, at]))[0]?.uid;
+
+const COUNT = statement(`select count(*)::int as n from oidc_records where ${SOMEBODYS} and ${AT_CLIENT(1)}`);
+/** Live sessions of people, of all or of those who are at this client. */
+export async function countSessions(q: Queryable, clientId?: string): Promise<number> {
+  return (await q.run<{ n: number }>(COUNT, [clientId ?? null]))[0]?.n ?? 0;
+}
+
+/** SQL for endings (ending.ts): people's sessions, as `ending_ops` has them. */
+export const peoplesSessions = (where: string): string =>
+  `select uid, payload ->> 'accountId' as sub, coalesce(payload -> 'authorizations', '{}') as authorizations
+    from oidc_records where ${SOMEBODYS} and ${where}`;
+export const grantsOfPeople = (subs: string): string =>
+  `select id from oidc_records where kind = 'Grant' and payload ->> 'accountId' = any(array(${subs}))`;
+/** By uid, whatever id they have by now. */
+export const sessionsTaken = (uids: string): string =>
+  `delete from oidc_records where kind = 'Session' and uid = any(array(${uids}))`;
+export const grantsTaken = (ids: string): string =>
+  `delete from oidc_records where grant_key = any(array(${ids})) or id = any(array(${ids}))`;

@@ -100,6 +100,11 @@ export class RequestScope {
     this.#known.set(hex(key), undefined);
   }
 
+  /** Another room's part of the same statement takes this row away. */
+  leaveToOthers(kind: string, id: string): void {
+    this.#destroyed.delete(hex(recordKey(kind, id)));
+  }
+
   revokeGrant(grantId: string): void {
     const key = recordKey('Grant', grantId);
     this.#revoked.set(hex(key), key);

@@ -25,8 +25,8 @@ export class SecondStep {
   }
 
   /** The first page after a right password. There is at least one way. */
-  begin(uid: string, sub: string, { ways, passkeys }: Factors): FactorPage {
-    const step: Step = { sub, at: nowSeconds(), ways };
+  begin(uid: string, proved: Pick<Step, 'sub' | 'remember'>, { ways, passkeys }: Factors): FactorPage {
+    const step: Step = { ...proved, at: nowSeconds(), ways };
     return this.#draw(uid, step, ways[0] ?? 'totp', passkeys, {});
   }
 

@@ -16,6 +16,7 @@ import {
   submitLogin,
   userinfo,
 } from './harness.ts';
+import { legacyWorld } from './legacy-world.ts';
 
 let stage: Stage;
 beforeAll(async () => {
@@ -107,4 +108,21 @@ test('client credentials take 1 statement and 1 commit, and introspection 1 stat
     expect(answer.json().active).toBe(true);
   });
   expect(read).toEqual({ statements: 1, commits: 0 });
+});
+
+test('people who are logged in cost nothing more where there are legacy apps, nor do visitors', async () => {
+  const beside = await openStage({ overrides: { legacySessions: legacyWorld() } });
+  try {
+    const browser = new Browser();
+    await logIn(beside, browser);
+    beside.statements.length = 0;
+    const end = await browser.follow(authorizationUrl(beside, { prompt: 'none' }), CALLBACK);
+    expect((await redeem(beside, codeOf(end.location))).status).toBe(200);
+    expect(beside.statements).toHaveLength(4);
+    beside.statements.length = 0;
+    await new Browser().visit(authorizationUrl(beside));
+    expect(beside.statements).toHaveLength(0);
+  } finally {
+    await beside.close();
+  }
 });

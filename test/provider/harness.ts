@@ -8,6 +8,7 @@ import { FootbridgeError } from '../../src/errors.ts';
 import type { Directory } from '../../src/legacy/directory.ts';
 import type { Listener } from '../../src/listener.ts';
 import { listen } from '../../src/listener.ts';
+import { opSessionParts } from '../../src/provider/ending.ts';
 import type { Front, FrontOptions } from '../../src/provider/front.ts';
 import { openFront } from '../../src/provider/front.ts';
 import { ensureKeys, loadKeys } from '../../src/provider/keys.ts';
@@ -17,6 +18,8 @@ import { pagesSettings } from '../../src/provider/pages/pages-settings.ts';
 import { providerSettings } from '../../src/provider/provider-settings.ts';
 import { openScopes } from '../../src/provider/request-scope.ts';
 import { Throttle } from '../../src/provider/throttle.ts';
+import { openCourier } from '../../src/sessions/ending/courier.ts';
+import { openEndings } from '../../src/sessions/ending/endings.ts';
 import { Secret } from '../../src/settings.ts';
 import type { Db } from '../../src/store/db.ts';
 import { openDb } from '../../src/store/db.ts';
@@ -53,6 +56,7 @@ export type StageParts = Pick<
   | 'throttle'
   | 'failureFloorMs'
   | 'pages'
+  | 'endings'
 >;
 
 export interface Stage {
@@ -63,6 +67,8 @@ export interface Stage {
   readonly front: Front;
   readonly people: Person[];
   readonly errors: unknown[];
+  /** How the courier fared. */
+  readonly told: { readonly name: string; readonly result: string; readonly code?: string }[];
   readonly statements: string[];
   outage: FootbridgeError | undefined;
   storageUp: boolean;
@@ -75,6 +81,7 @@ export interface StageOptions {
   readonly clients?: readonly object[];
   readonly settings?: object;
   readonly people?: readonly Person[];
+  readonly logoutEnds?: 'session' | 'person';
   readonly overrides?: Partial<FrontOptions> | ((parts: StageParts) => Partial<FrontOptions>);
 }
 
@@ -95,6 +102,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
     errors: [] as unknown[],
     outage: undefined,
     storageUp: true,
+    told: [],
   } as unknown as Stage;
   const settings = providerSettings.parse({
     issuer,
@@ -104,9 +112,24 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
   });
   const scopes = openScopes();
   const directory = directoryOf(stage);
-  const backchannel = new BackchannelLogout(scopes, {
-    delivered: () => undefined,
-    failed: (_c, _n, error) => stage.errors.push(error),
+  const clients = settings.clients.filter(({ backchannelLogoutUri }) => backchannelLogoutUri !== undefined);
+  const endings = openEndings({
+    db,
+    recipients: { clients: clients.map(({ clientId }) => clientId), apps: [], appsByPerson: [], targets: [] },
+    opSessions: opSessionParts,
+    settings: { logoutEnds: options.logoutEnds ?? 'session' },
+    pseudonym: (sub) => keyring.mac('audit-subject', sub),
+    kick: () => courier.kick(),
+  });
+  const nameOf = ({ name }: { name: string }) =>
+    settings.clients.find(({ clientId }) => clientId === name)?.name ?? name;
+  const backchannel = new BackchannelLogout({ scopes, endings, db, keyring, issuer, nameOf });
+  const nobody = async () => undefined;
+  const courier = openCourier({
+    db,
+    senders: { client: backchannel.send, legacy: nobody, target: nobody },
+    onResult: (result) => stage.told.push(result),
+    onError: (error) => stage.storageUp && stage.errors.push(error),
   });
   const parts: StageParts = {
     settings,
@@ -118,6 +141,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
     throttle: new Throttle(db, keyring, settings.login),
     failureFloorMs: settings.login.failureFloorMs,
     pages: openPages(pagesSettings.parse({})),
+    endings,
   };
   const { overrides = {} } = options;
   const front = openFront(
@@ -132,7 +156,6 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
       storageUp: () => stage.storageUp,
       onError: (error) => stage.errors.push(error),
       targetLink: (target) => ({ name: target, href: 'https://target.example/' }),
-      startLegacySessions: async () => ({ setCookies: [] }),
       ...(typeof overrides === 'function' ? overrides(parts) : overrides),
     },
     await loadKeys(db, keyring),
@@ -146,7 +169,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
     front,
     statements,
     close: async () => {
-      backchannel.close();
+      await courier.close();
       await listener.value?.close(1_000);
       await db.close();
       await database.drop();

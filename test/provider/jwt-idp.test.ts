@@ -1,20 +1,12 @@
 /** The JWT hand-over, against a ZITADEL that checks tokens as measured: what it does not check is ours to keep right. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import {
-  decodeJwt,
-  decodeProtectedHeader,
-  exportJWK,
-  generateKeyPair,
-  importJWK,
-  jwtVerify,
-  SignJWT,
-} from 'jose';
+import { decodeJwt, decodeProtectedHeader, generateKeyPair, importJWK, jwtVerify, SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { find, move, proveParts } from '../../src/migration/ledger.ts';
 import { targetOfClients } from '../../src/provider/clients.ts';
+import type { FrontOptions } from '../../src/provider/front.ts';
 import { JWT_IDP_CLIENT } from '../../src/provider/jwt-idp-client.ts';
-import { jwtIdpSettings } from '../../src/provider/jwt-idp-settings.ts';
 import { jwtIdpClaims } from '../../src/provider/jwt-idp-token.ts';
 import { ensureKeys, listKeys, loadKeys, rotateKeys } from '../../src/provider/keys.ts';
 import { providerSettings, wrongTargets } from '../../src/provider/provider-settings.ts';
@@ -22,13 +14,14 @@ import { openTargets } from '../../src/targets/index.ts';
 import { targetSettings } from '../../src/targets/target-settings.ts';
 import { Browser, field } from '../support/browser.ts';
 import { execute } from '../support/database.ts';
-import type { Person, Stage } from './harness.ts';
-import { ANNA, authorizationUrl, BOB, CALLBACK, client, legacyDown, logIn, openStage } from './harness.ts';
+import type { Person, Stage, StageParts } from './harness.ts';
+import { ANNA, authorizationUrl, BOB, CALLBACK, client, logIn, openStage } from './harness.ts';
+import type { LegacyWorld } from './legacy-world.ts';
+import { APP_COOKIE, legacyWorld } from './legacy-world.ts';
 
 const AUTH_REQUEST = 'V2_298572';
 const USER_AGENT = 'AES-encrypted_bytes-in_base64url';
 const HEADER = 'x-footbridge-jwt';
-const SHARED_KEY = 'a shared key of thirty-two bytes and more';
 
 interface Asked {
   readonly url: URL;
@@ -109,18 +102,22 @@ const targetOf = (origin: string) =>
     ]),
   ).byName('main')!;
 
-async function openJwtStage(jwtIdp: object): Promise<Stage> {
+async function openJwtStage(
+  jwtIdp: object,
+  more: (parts: StageParts) => Partial<FrontOptions> = () => ({}),
+): Promise<Stage> {
   const opened = await openStage({
     people: [ANNA, BOB, CARLA],
     settings: { login: { failureFloorMs: 0 }, jwtIdp: { target: 'main', ...jwtIdp } },
-    overrides: ({ keyring }) => ({
+    overrides: (parts) => ({
       jwtIdpTarget: targetOf(zitadel.origin),
       // As public.ts does for clients that belong to a target.
       loginParts: ({ user: sub, clientId, amr }) => {
         if (clientId !== JWT_IDP_CLIENT) return [];
-        const subject = keyring.mac('audit-subject', sub);
+        const subject = parts.keyring.mac('audit-subject', sub);
         return proveParts({ target: 'main', sub, legacyId: sub, amr, subject });
       },
+      ...more(parts),
     }),
   });
   const { db, keyring } = opened.parts;
@@ -431,104 +428,67 @@ describe('ZITADEL', () => {
   });
 });
 
-describe('a token of the legacy system', () => {
+describe('somebody who is signed in at a legacy app', () => {
   let legacy: Stage;
+  let world: LegacyWorld;
   beforeAll(async () => {
-    legacy = await openJwtStage({
-      legacyToken: {
-        cookie: 'shop_token',
-        key: SHARED_KEY,
-        issuer: 'shop',
-        audience: 'footbridge',
-        subjectClaim: 'user',
-      },
+    legacy = await openJwtStage({}, ({ keyring, directory }) => {
+      world = legacyWorld(
+        {},
+        { keyring, userByLogin: async (login) => (await directory.findByLogin(login))?.user },
+      );
+      return { legacySessions: world };
     });
   });
   afterAll(() => legacy.close());
 
-  const shopToken = (
-    more: { user?: string; iss?: string; aud?: string; key?: string; exp?: string } = {},
-  ) => {
-    const { user = 'carla', iss = 'shop', aud = 'footbridge', key = SHARED_KEY, exp = '1m' } = more;
-    return new SignJWT({ user })
-      .setProtectedHeader({ alg: 'HS256' })
-      .setIssuer(iss)
-      .setAudience(aud)
-      .setExpirationTime(exp)
-      .sign(new TextEncoder().encode(key));
-  };
-  const withCookie = (token: string) => {
+  const known = (login: string) => {
     const browser = new Browser();
-    browser.cookies = [{ name: 'shop_token', value: token, path: '/', host: '127.0.0.1' }];
+    browser.cookies = [{ name: APP_COOKIE, value: login, path: '/', host: '127.0.0.1' }];
     return browser;
   };
 
-  test('says who is here: nobody has to log in', async () => {
-    const browser = withCookie(await shopToken());
+  test('has nothing to type, and is asked all the same', async () => {
+    const browser = known('carla');
     const page = await browser.visit(jwtUrl(legacy));
     expect(page.body).toContain('carla Example');
+    expect(zitadel.asked).toEqual([]);
     await press(browser, page, legacy);
     expect(decodeJwt(zitadel.last.token!).sub).toBe('shop:carla');
   });
 
+  test('has a session of ours from then on, to which the legacy session belongs', async () => {
+    const browser = known('carla');
+    await browser.visit(jwtUrl(legacy));
+    browser.cookies = browser.cookies.filter(({ name }) => name !== APP_COOKIE);
+    expect((await browser.visit(jwtUrl(legacy))).body).toContain('carla Example');
+    const rows = await execute(legacy.databaseUrl, 'select sub, origin from legacy_sessions');
+    expect(rows).toEqual([{ sub: 'shop:carla', origin: 'recognised' }]);
+    expect(world.visits.at(-1)).toMatchObject({ clientId: 'footbridge-jwt-idp' });
+  });
+
   test.each([
-    ['of another issuer', { iss: 'evil' }],
-    ['for another audience', { aud: 'elsewhere' }],
-    ['signed with another key', { key: 'another key of thirty-two bytes and more' }],
-    ['that has expired', { exp: '-1m' }],
-    ['of nobody', { user: 'nobody' }],
-  ])('%s says nothing: the person logs in', async (_which, more) => {
-    const answer = await withCookie(await shopToken(more)).visit(jwtUrl(legacy));
+    ['nobody we know', 'nobody'],
+    ['nobody at all', undefined],
+  ])('as %s logs in first', async (_whom, login) => {
+    const browser = login === undefined ? new Browser() : known(login);
+    expect((await browser.visit(jwtUrl(legacy))).location).toContain('/auth?');
+  });
+
+  test('logs in first where the app does not answer', async () => {
+    world.isDown = true;
+    const answer = await known('carla').visit(jwtUrl(legacy));
+    world.isDown = false;
     expect(answer.location).toContain('/auth?');
   });
 
-  test('without a signature says nothing', async () => {
-    const [header, body] = [{ alg: 'none' }, { user: 'carla', iss: 'shop', aud: 'footbridge', exp: 9e9 }];
-    const parts = [header, body].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'));
-    const answer = await withCookie(`${parts.join('.')}.`).visit(jwtUrl(legacy));
+  test('and logs out there is not handed over any more', async () => {
+    const browser = known('anna');
+    await browser.visit(jwtUrl(legacy));
+    world.ended.add('shop:anna');
+    const answer = await browser.visit(jwtUrl(legacy));
+    world.ended.clear();
     expect(answer.location).toContain('/auth?');
-  });
-
-  test('may come in a header, signed with a key of a published set, and hold our subject', async () => {
-    const { privateKey, publicKey } = await generateKeyPair('ES256');
-    const jwk = { ...(await exportJWK(publicKey)), kid: 'k1', alg: 'ES256' };
-    const byHeader = await openJwtStage({
-      legacyToken: {
-        header: 'x-shop-token',
-        jwks: { keys: [jwk] },
-        issuer: 'shop',
-        audience: 'footbridge',
-        identifies: 'subject',
-      },
-    });
-    try {
-      const token = await new SignJWT({ sub: 'shop:bob' })
-        .setProtectedHeader({ alg: 'ES256', kid: 'k1' })
-        .setIssuer('shop')
-        .setAudience('footbridge')
-        .setExpirationTime('1m')
-        .sign(privateKey);
-      const page = await new Browser().visit(jwtUrl(byHeader), { headers: { 'x-shop-token': token } });
-      expect(page.body).toContain('bob Example');
-      // The public key is no shared secret.
-      const confused = await new SignJWT({ sub: 'shop:bob' })
-        .setProtectedHeader({ alg: 'HS256', kid: 'k1' })
-        .setIssuer('shop')
-        .setAudience('footbridge')
-        .setExpirationTime('1m')
-        .sign(new TextEncoder().encode(JSON.stringify(jwk)));
-      const answer = await new Browser().visit(jwtUrl(byHeader), { headers: { 'x-shop-token': confused } });
-      expect(answer.location).toContain('/auth?');
-    } finally {
-      await byHeader.close();
-    }
-  });
-
-  test('whose owner the legacy store cannot tell is an outage, and no login', async () => {
-    legacy.outage = legacyDown();
-    const answer = await withCookie(await shopToken()).visit(jwtUrl(legacy));
-    legacy.outage = undefined;
-    expect(answer.status).toBe(503);
   });
 });
 
@@ -555,16 +515,6 @@ describe('settings', () => {
       { path: ['jwtIdp', 'target'], message: 'no target is called mian' },
     ]);
     expect(parse({ clients: [client({ clientId: 'footbridge-jwt-idp' })] }).success).toBe(false);
-  });
-
-  test.each([
-    ['neither cookie nor header', { key: SHARED_KEY }],
-    ['no key', { cookie: 'c' }],
-    ['two keys', { cookie: 'c', key: SHARED_KEY, jwksUri: 'https://shop.example/jwks' }],
-    ['a short key', { cookie: 'c', key: 'short' }],
-  ])('of a legacy token with %s are refused', (_what, more) => {
-    const legacyToken = { issuer: 'shop', audience: 'footbridge', ...more };
-    expect(jwtIdpSettings.safeParse({ target: 'main', legacyToken }).success).toBe(false);
   });
 
   test('make a login for the hand-over one for its target', () => {

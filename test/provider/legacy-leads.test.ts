@@ -4,7 +4,6 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { find, move, proveParts, statePart } from '../../src/migration/ledger.ts';
 import { openTargetLinks } from '../../src/migration/target-link.ts';
 import { targetOfClients } from '../../src/provider/clients.ts';
-import { LookupRate } from '../../src/provider/lookup-rate.ts';
 import { openOnward } from '../../src/provider/onward.ts';
 import { providerSettings, wrongTargets } from '../../src/provider/provider-settings.ts';
 import type { FoundUser, TargetConnection } from '../../src/targets/connection.ts';
@@ -26,6 +25,7 @@ import {
   openStage,
   submitLogin,
 } from './harness.ts';
+import { APP_COOKIE, legacyWorld } from './legacy-world.ts';
 
 const THERE = 'https://new.example/login';
 const target = {
@@ -66,6 +66,10 @@ function overrides(parts: StageParts) {
       return of && statePart(of.name, sub);
     },
     targetLink: links.linkFor,
+    legacySessions: legacyWorld(
+      {},
+      { userByLogin: async (login) => (await directory.findByLogin(login))?.user },
+    ),
   };
 }
 
@@ -328,18 +332,53 @@ test('logins at other clients move nobody', async () => {
   expect(mover.requests).toEqual([]);
 });
 
-describe('lookups of usernames', () => {
-  test('are counted by network, and come back with time', () => {
-    let now = 0;
-    const rate = new LookupRate(2, () => now);
-    const takes = (address: string) => [1, 2, 3].map(() => rate.take(address));
-    expect(takes('192.0.2.1')).toEqual([true, true, false]);
-    expect(rate.take('192.0.2.99')).toBe(false);
-    expect(takes('198.51.100.1')).toEqual([true, true, false]);
-    now += 30_000;
-    expect([rate.take('192.0.2.1'), rate.take('192.0.2.1')]).toEqual([true, false]);
+describe('somebody who is signed in at a legacy app', () => {
+  const arrive = (person: Person, params: Record<string, string> = {}, stopAt = CALLBACK) => {
+    const browser = new Browser();
+    browser.cookies.push({ name: APP_COOKIE, value: person.login, path: '/', host: '127.0.0.1' });
+    return browser.follow(authorizationUrl(stage, params), stopAt);
+  };
+
+  test('is moved without a page, and goes on at the target', async () => {
+    const person = someone();
+    const end = await arrive(person, {}, THERE);
+    expect([end.status, end.location]).toEqual([303, expect.stringMatching(new RegExp(`^${THERE}`))]);
+    expect(await stateOf(person)).toBe('migrated');
+    expect(mover.requests).toEqual([{ target: 'main', sub: subOf(person), road: 'ensure', actor: 'user' }]);
   });
 
+  test('is let in where the move does not succeed, and it goes on by itself', async () => {
+    mover.instead = async () => ({ kind: 'later', code: 'target_unavailable' });
+    const person = someone();
+    expect(codeOf((await arrive(person)).location)).not.toBe('');
+    expect(await stateOf(person)).toBe('authenticated');
+  });
+
+  test('is answered for to the client that may show no page', async () => {
+    expect(codeOf((await arrive(someone(), { prompt: 'none' })).location)).not.toBe('');
+    expect(mover.requests).toEqual([]);
+  });
+
+  test('is at the target before it gets the code, where it gets its users at the login', async () => {
+    const person = someone();
+    expect(codeOf((await arrive(person, { client_id: 'pushing' })).location)).not.toBe('');
+    expect(await stateOf(person)).toBe('migrated');
+  });
+
+  test('and is asked for the password after all is moved by that, not before', async () => {
+    const person = someone();
+    const page = await arrive(person, { max_age: '1' });
+    expect(page.body).toContain('name="username"');
+    expect(mover.requests).toEqual([]);
+  });
+
+  test('moves nobody at other clients', async () => {
+    expect(codeOf((await arrive(someone(), { client_id: 'plain' })).location)).not.toBe('');
+    expect(mover.requests).toEqual([]);
+  });
+});
+
+describe('lookups of usernames', () => {
   test('that are too many tell nothing: everybody is asked for the password', async () => {
     const strict = await openStage({
       clients: [client({ leadsTo: 'main' })],

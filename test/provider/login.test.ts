@@ -15,6 +15,7 @@ import {
   redeem,
   submitLogin,
 } from './harness.ts';
+import { legacyWorld } from './legacy-world.ts';
 
 const SEED = Buffer.from('12345678901234567890');
 const TINA: Person = {
@@ -235,10 +236,12 @@ describe('a required legacy app that fails', () => {
     let fails = false;
     const strict = await openStage({
       overrides: {
-        startLegacySessions: async () => {
-          if (fails) throw new FootbridgeError('legacy_unavailable', { retryAfterSeconds: 2 });
-          return { setCookies: [] };
-        },
+        legacySessions: legacyWorld({
+          create: async () => {
+            if (fails) throw new FootbridgeError('legacy_unavailable', { retryAfterSeconds: 2 });
+            return { setCookies: [], failures: [], parts: () => [] };
+          },
+        }),
       },
     });
     try {

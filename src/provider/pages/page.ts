@@ -26,13 +26,15 @@ export type ErrorKind =
   | 'not_found'
   | 'internal';
 
-/** Posts `username`, `password`, `form_token`. */
+/** Posts `username`, `password`, `form_token`, and `remember=yes` if the box is there and ticked. */
 export interface LoginPage {
   readonly page: 'login';
   readonly action: string;
   readonly formToken: string;
   /** Shown in its field: the login hint, or what the person typed before. */
   readonly username?: string;
+  /** Asks whether to stay signed in on this device; `chosen`: ticked already. */
+  readonly remember?: 'offered' | 'chosen';
   readonly problem?: LoginProblem;
   readonly retryAfterSeconds?: number;
   readonly clientName?: string;
@@ -95,6 +97,22 @@ export interface ChooseAccountPage {
   readonly clientName?: string;
 }
 
+/** Somebody comes from a legacy app. Posts `form_token`. */
+export interface EnterPage {
+  readonly page: 'enter';
+  readonly action: string;
+  readonly formToken: string;
+  readonly name: string;
+  readonly clientName?: string;
+}
+
+/** They are signed in, and nobody knows where to send them. */
+export interface SignedInPage {
+  readonly page: 'signed-in';
+  readonly name: string;
+  readonly clientName?: string;
+}
+
 /** Posts `xsrf`, and `logout=yes` only with the button that signs out (OpenID Connect RP-Initiated Logout 1.0, section 2). */
 export interface ConfirmLogoutPage {
   readonly page: 'confirm-logout';
@@ -103,8 +121,13 @@ export interface ConfirmLogoutPage {
   readonly clientName?: string;
 }
 
+/** How far it is with somebody who has to be told of a logout. `later`: it did not work, and is tried again. */
+export type ToldState = 'done' | 'under-way' | 'later' | 'failed';
+
 export interface LoggedOutPage {
   readonly page: 'logged-out';
+  /** Other applications whose sessions end with this logout; empty or absent: none. */
+  readonly told?: readonly { readonly name: string; readonly state: ToldState }[];
 }
 
 /** The person already lives in the target: a button leads there. */
@@ -139,6 +162,8 @@ export type Page =
   | RecoveryPage
   | PasskeyPage
   | ChooseAccountPage
+  | EnterPage
+  | SignedInPage
   | ConfirmLogoutPage
   | LoggedOutPage
   | MovedPage

@@ -38,6 +38,8 @@ const ERROR_KINDS: readonly ErrorKind[] = [
 export const SAMPLES: Readonly<Record<string, Page>> = {
   login: { ...login, clientName: 'Sample Shop', cancelHref: '/login/sample/abort' },
   'login-plain': login,
+  'login-remember': { ...login, remember: 'offered' },
+  'login-remembered': { ...login, remember: 'chosen', problem: 'wrong', username: 'erika' },
   ...Object.fromEntries(
     LOGIN_PROBLEMS.map((problem) => [
       `login-${problem}`,
@@ -65,6 +67,15 @@ export const SAMPLES: Readonly<Record<string, Page>> = {
     name: 'Erika Mustermann',
     clientName: 'Sample Shop',
   },
+  enter: {
+    page: 'enter',
+    action: '/legacy/sessions/enter?entry=sample',
+    formToken: 'sample',
+    name: 'Erika Mustermann',
+    clientName: 'Sample Shop',
+  },
+  'signed-in': { page: 'signed-in', name: 'Erika Mustermann', clientName: 'Sample Shop' },
+  'signed-in-plain': { page: 'signed-in', name: 'Erika Mustermann' },
   'confirm-logout': {
     page: 'confirm-logout',
     action: '/session/end/confirm',
@@ -72,6 +83,15 @@ export const SAMPLES: Readonly<Record<string, Page>> = {
     clientName: 'Sample Shop',
   },
   'logged-out': { page: 'logged-out' },
+  'logged-out-told': {
+    page: 'logged-out',
+    told: [
+      { name: 'Sample Shop', state: 'done' },
+      { name: 'Sample Forum', state: 'under-way' },
+      { name: 'Sample Wiki', state: 'later' },
+      { name: 'Sample Archive', state: 'failed' },
+    ],
+  },
   moved: { page: 'moved', targetName: 'New Login', href: 'https://login.example.com/' },
   ...Object.fromEntries(
     ERROR_KINDS.map((kind) => [

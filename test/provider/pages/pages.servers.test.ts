@@ -250,6 +250,54 @@ describe.skipIf(browserBinary.skip)(browserBinary.name, () => {
     expect(Object.fromEntries(server.posts[0]!)).toEqual({ form_token: 'sample', choice });
   });
 
+  it('asks to stay signed in only whoever ticks the box, by its words or by keyboard', async () => {
+    for (const [tick, remember] of [
+      ['words', ['yes']],
+      ['keyboard', ['yes']],
+      ['not at all', []],
+    ] as const) {
+      await tab.goto(server.url('plain', 'en', 'login-remember'));
+      server.posts.length = 0;
+      await tab.getByLabel('Username').fill('erika');
+      if (tick === 'words') await tab.getByText('Keep me signed in').click();
+      await tab.getByLabel('Password').fill('secret');
+      if (tick === 'keyboard') {
+        await tab.keyboard.press('Tab');
+        await tab.keyboard.press('Space');
+      }
+      await Promise.all([tab.waitForNavigation(), tab.getByRole('button', { name: 'Sign in' }).click()]);
+      expect(server.posts[0]!.getAll('remember')).toEqual(remember);
+    }
+  });
+
+  it('keeps the tick after a wrong password', async () => {
+    await tab.goto(server.url('plain', 'en', 'login-remembered'));
+    expect(await tab.getByLabel('Keep me signed in').isChecked()).toBe(true);
+  });
+
+  it('enters with the button and nothing else', async () => {
+    await tab.goto(server.url('plain', 'en', 'enter'));
+    server.posts.length = 0;
+    expect(await tab.getByRole('button').count()).toBe(1);
+    await Promise.all([
+      tab.waitForNavigation(),
+      tab.getByRole('button', { name: 'Continue as Erika Mustermann' }).click(),
+    ]);
+    expect(Object.fromEntries(server.posts[0]!)).toEqual({ form_token: 'sample' });
+  });
+
+  it('lists after a logout who was told, and what else there is to do', async () => {
+    await tab.goto(server.url('plain', 'en', 'logged-out-told'));
+    expect(await tab.getByRole('listitem').filter({ hasText: 'Sample' }).allInnerTexts()).toEqual([
+      expect.stringMatching(/^Sample Shop\s+signed out$/),
+      expect.stringMatching(/^Sample Forum\s+being signed out$/),
+      expect.stringMatching(/^Sample Wiki\s+does not answer; we will keep trying$/),
+      expect.stringMatching(/^Sample Archive\s+not signed out: please sign out there yourself$/),
+    ]);
+    await tab.goto(server.url('plain', 'en', 'logged-out'));
+    expect(await tab.getByText('Your sessions in these applications').count()).toBe(0);
+  });
+
   it('does not send a code that cannot be one', async () => {
     await tab.goto(server.url('plain', 'en', 'code'));
     server.posts.length = 0;
