@@ -6,6 +6,8 @@ import type { z } from 'zod';
 import type { Passwords } from '../credentials/passwords.ts';
 import type { Directory } from '../legacy/directory.ts';
 import type { Mover } from '../migration/moving/mover.ts';
+import type { SessionLifetimes } from '../provider/session-lives.ts';
+import type { Endings } from '../sessions/ending/ending.ts';
 import type { AuditLog } from '../store/audit-log.ts';
 import type { Db } from '../store/db.ts';
 import type { Keyring } from '../store/encryption.ts';
@@ -22,6 +24,9 @@ export interface Desk {
   readonly passwords: Pick<Passwords, 'examine'>;
   readonly targets: Targets;
   readonly mover: Mover;
+  readonly endings: Endings;
+  /** Of the provider's sessions. */
+  readonly lifetimes: SessionLifetimes;
   /** How the directory is set up, as plain data. */
   readonly legacySettings: unknown;
   readonly schema: () => Promise<SchemaStatus>;

@@ -1,11 +1,27 @@
 /** Prometheus metrics. Labels are from closed sets: no user, no free text. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { sessionMetrics } from './session-metrics.ts';
 
 export interface Sources {
   readonly hashing: () => { readonly running: number; readonly queued: number };
   readonly moves: () => Promise<
     readonly { readonly target: string; readonly waiting: number; readonly givenUp: number }[]
   >;
+  /** Live sessions of this provider. */
+  readonly opSessions: () => Promise<number | undefined>;
+  readonly legacySessions: () => Promise<
+    readonly { readonly app: string; readonly live: number; readonly failed: number }[]
+  >;
+  readonly deliveries: () => Promise<
+    readonly {
+      readonly kind: string;
+      readonly name: string;
+      readonly waiting: number;
+      readonly dead: number;
+    }[]
+  >;
+  /** Of the delivery that waits longest; 0: none waits. */
+  readonly oldestDeliverySeconds: () => Promise<number | undefined>;
 }
 
 export interface Metrics {
@@ -20,8 +36,14 @@ export interface Metrics {
   readonly moveSeconds: Histogram<'target' | 'road'>;
   readonly hookCalls: Counter<'target' | 'hook' | 'call' | 'result'>;
   readonly lookups: Counter<'target' | 'found'>;
-  readonly backchannelLogouts: Counter<'result'>;
   readonly legacySessions: Counter<'app' | 'outcome'>;
+  readonly recognitions: Counter<'app' | 'outcome'>;
+  readonly sessionEndings: Counter<'cause'>;
+  readonly logoutDeliveries: Counter<'kind' | 'result'>;
+  readonly opSessionsLive: Gauge;
+  readonly legacySessionsLive: Gauge<'app' | 'state'>;
+  readonly deliveriesOpen: Gauge<'kind' | 'name' | 'state'>;
+  readonly oldestDelivery: Gauge;
   readonly storageUp: Gauge;
   readonly hashingQueue: Gauge<'state'>;
   readonly movesWaiting: Gauge<'target' | 'state'>;
@@ -30,7 +52,14 @@ export interface Metrics {
 }
 
 export function openMetrics(): Metrics {
-  let sources: Sources = { hashing: () => ({ running: 0, queued: 0 }), moves: async () => [] };
+  let sources: Sources = {
+    hashing: () => ({ running: 0, queued: 0 }),
+    moves: async () => [],
+    opSessions: async () => undefined,
+    legacySessions: async () => [],
+    deliveries: async () => [],
+    oldestDeliverySeconds: async () => undefined,
+  };
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: 'footbridge_' });
   const registers = [registry];
@@ -116,18 +145,13 @@ export function openMetrics(): Metrics {
       labelNames: ['target', 'found'],
       registers,
     }),
-    backchannelLogouts: new Counter({
-      name: 'footbridge_backchannel_logouts_total',
-      help: 'Logout tokens by result.',
-      labelNames: ['result'],
-      registers,
-    }),
     legacySessions: new Counter({
       name: 'footbridge_legacy_sessions_total',
       help: 'Sessions made at legacy apps, by app and outcome.',
       labelNames: ['app', 'outcome'],
       registers,
     }),
+    ...sessionMetrics(registers, () => sources),
     storageUp: new Gauge({
       name: 'footbridge_storage_up',
       help: '1 while our own database answers.',

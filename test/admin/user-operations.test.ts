@@ -8,6 +8,8 @@ import { userMove } from '../../src/admin/operations/user-move.ts';
 import { userRollback } from '../../src/admin/operations/user-rollback.ts';
 import { workList } from '../../src/admin/operations/work-list.ts';
 import { workRetry } from '../../src/admin/operations/work-retry.ts';
+import { opSessionParts } from '../../src/provider/ending.ts';
+import { openEndings } from '../../src/sessions/ending/endings.ts';
 import { openPlace } from '../migration/moving/place.ts';
 import type { MovingStage } from '../migration/moving/stage.ts';
 import { expectMoved, openMovingStage, person, request } from '../migration/moving/stage.ts';
@@ -19,6 +21,15 @@ beforeAll(async () => {
   const { db, keyring, audit, directory, passwords, targets, mover } = stage;
   desk = {
     ...{ db, keyring, audit, directory, passwords, targets, mover },
+    endings: openEndings({
+      db,
+      recipients: { clients: [], apps: [], appsByPerson: [], targets: ['main'] },
+      opSessions: opSessionParts,
+      settings: { logoutEnds: 'session' },
+      pseudonym: audit.pseudonym,
+      kick: () => undefined,
+    }),
+    lifetimes: { sessionIdleSeconds: 3_600, sessionSeconds: 86_400, rememberedSeconds: 0 },
     legacySettings: {},
     schema: () => Promise.reject(new Error('not asked for here')),
     keyCacheSeconds: 0,
@@ -233,10 +244,15 @@ describe('user deactivate and reactivate', () => {
     expect(there(id)?.state).toBe('USER_STATE_ACTIVE');
     const records = await stage.audit.records({ sub, actor: 'operator:test' });
     expect(records.map(({ action }) => action)).toEqual([
-      'user.deactivated',
-      'user.deactivated',
+      ...['user.deactivated', 'sessions.ended'],
+      ...['user.deactivated', 'sessions.ended'],
       'user.reactivated',
     ]);
+    const told = await stage.sql(
+      'select distinct e.cause, d.kind, d.name from logout_deliveries d join session_endings e on e.id = d.ending where d.sub = $1',
+      [sub],
+    );
+    expect(told).toEqual([{ cause: 'deactivated', kind: 'target', name: 'main' }]);
   });
 
   test('find nobody who is not there', async () => {

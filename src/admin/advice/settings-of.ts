@@ -90,6 +90,7 @@ export function settingsOf({ pattern, answers, figures, target }: SettingsOf): s
   const own = { name: target?.name ?? 'zitadel', url: target?.api?.url ?? EXAMPLE };
   const document = new Document({
     provider: providerOf(pattern, own, target),
+    ...(pattern === 'jwt-idp' ? { legacySessions: [LEGACY_TOKEN] } : {}),
     targets: [targetOf(pattern, own, target)],
   });
   for (const { path, value, why } of rules) {
@@ -118,7 +119,7 @@ function providerOf(pattern: PatternName, { name, url }: Own, target: Target | u
     case 'jwt-idp':
       return {
         issuer: ISSUER,
-        jwtIdp: { target: name, login: 'v2', headerName: HEADER, legacyToken: LEGACY_TOKEN },
+        jwtIdp: { target: name, login: 'v2', headerName: HEADER },
       };
     case 'legacy-leads':
       return {
@@ -148,6 +149,8 @@ function providerOf(pattern: PatternName, { name, url }: Own, target: Target | u
 
 const HEADER = 'x-footbridge-jwt';
 const LEGACY_TOKEN = {
+  kind: 'jwt-cookie',
+  name: 'legacy',
   cookie: 'legacy_token',
   jwksUri: 'https://legacy.example.com/jwks',
   issuer: 'https://legacy.example.com',

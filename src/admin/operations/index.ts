@@ -3,12 +3,18 @@ import type { Operation } from '../operation.ts';
 import { advise } from './advise.ts';
 import { auditExport } from './audit-export.ts';
 import { auditVerify } from './audit-verify.ts';
+import { deliveryList } from './delivery-list.ts';
+import { deliveryRetry } from './delivery-retry.ts';
 import { keyList } from './key-list.ts';
 import { keyRotate } from './key-rotate.ts';
 import { legacySurvey } from './legacy-survey.ts';
 import { rewriteList } from './rewrite-list.ts';
 import { rewriteUnblock } from './rewrite-unblock.ts';
 import { schemaShow } from './schema-status.ts';
+import { sessionEnd } from './session-end.ts';
+import { sessionEndings } from './session-endings.ts';
+import { sessionList } from './session-list.ts';
+import { sessionShow } from './session-show.ts';
 import { targetCheck } from './target-check.ts';
 import { targetSetup } from './target-setup.ts';
 import { targetTeardown } from './target-teardown.ts';
@@ -31,6 +37,12 @@ export const operations: readonly Operation[] = [
   userDeactivate,
   userReactivate,
   userForget,
+  sessionList,
+  sessionShow,
+  sessionEnd,
+  sessionEndings,
+  deliveryList,
+  deliveryRetry,
   workList,
   workRetry,
   legacySurvey,

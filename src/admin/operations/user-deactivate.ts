@@ -20,7 +20,7 @@ function carry(does: 'deactivate' | 'reactivate', summary: string): Operation {
     }),
     positional: ['user'],
     changes: true,
-    async run({ db, targets, audit, actor }, { user: sub, target }, { execute }) {
+    async run({ db, targets, audit, actor, endings }, { user: sub, target }, { execute }) {
       const connection = connectionOf({ targets }, target);
       const row = await find(db, target, sub);
       const targetUserId = row && hasTargetUser(row.state) ? row.targetUserId : null;
@@ -30,6 +30,9 @@ function carry(does: 'deactivate' | 'reactivate', summary: string): Operation {
         await connection[does](found.targetUserId);
         const detail = { target, targetUserId: found.targetUserId };
         await appendAudit(db, { actor, action: `user.${does}d`, subject: audit.pseudonym(sub), detail });
+        const selection = { by: 'person', sub } as const;
+        if (does === 'deactivate')
+          await endings.end({ selection, cause: 'deactivated', actor, everything: true });
       }
       const { targetUserId: id, state } = found;
       return { executed: execute, sub, target, targetUserId: id, before: state, note: LEGACY };
@@ -41,7 +44,7 @@ function carry(does: 'deactivate' | 'reactivate', summary: string): Operation {
 
 export const userDeactivate = carry(
   'deactivate',
-  'Carries a deactivation to the target: the person cannot log in there any more.',
+  'Carries a deactivation to the target: the person cannot log in there any more, and what they have anywhere ends.',
 );
 export const userReactivate = carry(
   'reactivate',

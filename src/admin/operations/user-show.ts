@@ -1,32 +1,38 @@
 import { z } from 'zod';
-import { FootbridgeError, isFootbridgeError } from '../../errors.ts';
-import type { Directory } from '../../legacy/directory.ts';
+import { FootbridgeError } from '../../errors.ts';
 import { states } from '../../migration/ledger.ts';
-import { sessionsOf } from '../../provider/records.ts';
+import { listSessions } from '../../provider/records.ts';
+import { legacySessionsOfPerson } from '../../sessions/registry.ts';
+import { targetSessionsOfPerson } from '../../sessions/target-sessions.ts';
+import { findUser } from '../find-user.ts';
 import { defineOperation } from '../operation.ts';
+import { isLiveAtApp, isLiveAtTarget, sessionLine, showSession } from '../session-view.ts';
+
+/** Nobody has more; `session show` says more of each. */
+const SHOWN = 100;
 
 export const userShow = defineOperation({
   name: 'user show',
-  summary: 'Shows one person: who they are, where they stand at each target, and their sessions here.',
+  summary: 'Shows one person: who they are, where they stand at each target, and which sessions they have.',
   input: z.strictObject({ user: z.string().min(1).describe('What the person types to log in, or the sub.') }),
   positional: ['user'],
   changes: false,
-  async run({ db, directory }, { user: wanted }) {
+  async run({ db, directory, lifetimes }, { user: wanted }) {
     const found = await findUser(directory, wanted);
     const sub = found.user?.sub ?? wanted;
     const ledger = await states(db, sub);
     if (!found.user && ledger.length === 0 && !found.problem) throw new FootbridgeError('user_not_found');
-    const sessions = await sessionsOf(db, sub);
+    const atApps = (await legacySessionsOfPerson(db, sub, SHOWN)).filter(isLiveAtApp);
+    const atTargets = (await targetSessionsOfPerson(db, sub, SHOWN)).filter(isLiveAtTarget);
     return {
       ...found,
       ledger,
-      sessions: sessions.map(({ payload }) => ({
-        loginAt: seconds(payload.loginTs),
-        clients: Object.keys((payload.authorizations ?? {}) as object),
-      })),
+      sessions: (await listSessions(db, { sub }, SHOWN)).map((session) => showSession(session, lifetimes)),
+      legacySessions: countBy(atApps.map(({ app }) => app)),
+      targetSessions: countBy(atTargets.map(({ target }) => target)),
     };
   },
-  print({ user, problem, ledger, sessions }) {
+  print({ user, problem, ledger, sessions, legacySessions, targetSessions }) {
     const lines = user
       ? [
           `${user.name ?? user.username ?? user.sub}`,
@@ -42,23 +48,12 @@ export const userShow = defineOperation({
       );
     }
     if (ledger.length === 0) lines.push('  ledger     legacy (never seen here)');
-    for (const session of sessions)
-      lines.push(
-        `  session    since ${session.loginAt ?? '?'}, at ${session.clients.join(', ') || 'no client'}`,
-      );
+    for (const session of sessions) lines.push(`  session    ${sessionLine(session)}`);
+    for (const [name, n] of Object.entries({ ...legacySessions, ...targetSessions }))
+      lines.push(`  at ${name.padEnd(7)} ${n} session${n === 1 ? '' : 's'} (see session show)`);
     return lines.join('\n');
   },
 });
 
-const seconds = (value: unknown) =>
-  typeof value === 'number' ? new Date(value * 1000).toISOString() : undefined;
-
-async function findUser(directory: Directory, wanted: string) {
-  try {
-    const user = (await directory.findByLogin(wanted))?.user ?? (await directory.userBySub(wanted));
-    return { user, problem: undefined };
-  } catch (error) {
-    if (!isFootbridgeError(error)) throw error;
-    return { user: undefined, problem: error.message };
-  }
-}
+const countBy = (names: readonly string[]): Record<string, number> =>
+  Object.fromEntries([...new Set(names)].map((name) => [name, names.filter((n) => n === name).length]));
