@@ -13,7 +13,10 @@ import { countWork } from './migration/moving/target-work.ts';
 import { healthOf } from './observability/health.ts';
 import { openMetrics } from './observability/metrics.ts';
 import { ensureKeys } from './provider/keys.ts';
+import { countSessions } from './provider/records.ts';
 import { openPublic } from './public.ts';
+import { countDeliveries, oldestWaitingSeconds } from './sessions/ending/deliveries.ts';
+import { countLegacySessions } from './sessions/registry.ts';
 import { watchDatabase } from './store/watch.ts';
 
 export interface App {
@@ -33,9 +36,17 @@ export async function openApp(settings: Settings): Promise<App> {
       metrics.moves.inc({ target, road, result });
       metrics.moveSeconds.observe({ target, road }, seconds);
     },
+    onEnded: ({ cause }) => metrics.sessionEndings.inc({ cause }),
   });
-  metrics.watch({ hashing: () => ground.passwords.stats(), moves: () => countWork(ground.db) });
   const { log, db, keyring, audit } = ground;
+  metrics.watch({
+    hashing: () => ground.passwords.stats(),
+    moves: () => countWork(db),
+    opSessions: () => countSessions(db),
+    legacySessions: () => countLegacySessions(db),
+    deliveries: () => countDeliveries(db),
+    oldestDeliverySeconds: () => oldestWaitingSeconds(db),
+  });
   if (unproved.length > 0)
     log.error({ unproved }, 'hashes are not written so: the known answers do not come out');
   const closers: (() => Promise<void> | void)[] = [ground.close];

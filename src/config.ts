@@ -10,7 +10,8 @@ import { legacyStores } from './legacy/legacy-settings.ts';
 import { writeOut } from './legacy/shorthand.ts';
 import { pagesSettings } from './provider/pages/pages-settings.ts';
 import { providerSettings, wrongTargets } from './provider/provider-settings.ts';
-import { legacySessionSettings } from './sessions/legacy-session-settings.ts';
+import { legacySessionSettings, wrongStores } from './sessions/legacy-session-settings.ts';
+import { sessionSettings } from './sessions/session-settings.ts';
 import { count, Secret, secret } from './settings.ts';
 import { targetSettings } from './targets/target-settings.ts';
 
@@ -23,6 +24,7 @@ const listener = (port: number, what: string) =>
     .prefault({});
 
 const MASTER_KEY_BYTES = 32;
+const DAY_SECONDS = 86_400;
 const masterKey = secret.refine((key) => Buffer.from(key.reveal(), 'base64').length === MASTER_KEY_BYTES, {
   error: 'expected 32 bytes in base64, as `openssl rand -base64 32` makes them',
 });
@@ -51,6 +53,7 @@ const shape = z.strictObject({
   passwords: passwordSettings.prefault({}),
   targets: targetSettings,
   legacySessions: legacySessionSettings,
+  sessions: sessionSettings.prefault({}),
   pages: pagesSettings.prefault({}),
   admin: z
     .strictObject({
@@ -68,10 +71,22 @@ const shape = z.strictObject({
     })
     .prefault({}),
 });
-export const settings = shape.superRefine(({ provider, targets }, context) => {
-  for (const { path, message } of wrongTargets(provider, targets))
-    context.addIssue({ code: 'custom', path: ['provider', ...path], message });
-});
+export const settings = shape.superRefine(
+  ({ provider, targets, legacy, legacySessions, sessions }, context) => {
+    for (const { path, message } of wrongTargets(provider, targets))
+      context.addIssue({ code: 'custom', path: ['provider', ...path], message });
+    const stores = legacy.stores.map(({ store }) => store);
+    for (const { path, message } of wrongStores(legacySessions, stores))
+      context.addIssue({ code: 'custom', path: ['legacySessions', ...path], message });
+    for (const [index, { maxAgeSeconds }] of legacySessions.entries()) {
+      const path = ['legacySessions', index, 'maxAgeSeconds'];
+      const message =
+        'longer than `sessions.keepDays`: by then it is forgotten that the person’s sessions were ended';
+      if (maxAgeSeconds > sessions.keepDays * DAY_SECONDS)
+        context.addIssue({ code: 'custom', path, message });
+    }
+  },
+);
 export type Settings = z.output<typeof settings>;
 export type SettingsInput = z.input<typeof settings>;
 

@@ -13,7 +13,7 @@ export interface DeskOptions {
 }
 
 export function deskOf(ground: Ground, { actor, configFile }: DeskOptions): Desk {
-  const { settings, db, keyring, audit, directory, passwords, targets, mover } = ground;
+  const { settings, db, keyring, audit, directory, passwords, targets, mover, endings } = ground;
   const { keys, lifetimes, issuer, clients } = settings.provider;
   return {
     db,
@@ -23,10 +23,16 @@ export function deskOf(ground: Ground, { actor, configFile }: DeskOptions): Desk
     passwords,
     targets,
     mover,
+    endings,
+    lifetimes,
     legacySettings: settings.legacy,
     schema: () => schemaStatus({ url: settings.database.url.reveal() }),
     keyCacheSeconds: keys.cacheSeconds,
-    keepKeysSeconds: Math.max(lifetimes.idTokenSeconds + keys.cacheSeconds, lifetimes.sessionSeconds),
+    keepKeysSeconds: Math.max(
+      lifetimes.idTokenSeconds + keys.cacheSeconds,
+      lifetimes.sessionSeconds,
+      lifetimes.rememberedSeconds,
+    ),
     actor: `operator:${actor}`,
     setup: { issuer, clients, ...(configFile ? { configFile } : {}) },
   };

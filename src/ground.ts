@@ -10,6 +10,11 @@ import type { MoverDeps } from './migration/moving/moving.ts';
 import { openMover } from './migration/moving/moving.ts';
 import type { Log } from './observability/log.ts';
 import { openLog } from './observability/log.ts';
+import { opSessionParts } from './provider/ending.ts';
+import type { Endings, Recipients } from './sessions/ending/ending.ts';
+import type { EndingsDeps } from './sessions/ending/endings.ts';
+import { openEndings } from './sessions/ending/endings.ts';
+import { appRecipients } from './sessions/recipients.ts';
 import type { AuditLog } from './store/audit-log.ts';
 import { openAuditLog } from './store/audit-log.ts';
 import type { Db } from './store/db.ts';
@@ -31,12 +36,18 @@ export interface Ground {
   readonly targets: Targets;
   readonly passwords: Passwords;
   readonly mover: Mover;
+  /** The legacy stores, and what stands before a primary key in their subjects. */
+  readonly stores: readonly { readonly name: string; readonly prefix: string }[];
+  readonly endings: Endings;
+  /** Told when somebody has to be told of an ending; on a command line nobody is, and a server finds it. */
+  readonly courier: { kick: () => void };
 }
 
 export interface GroundOptions {
   /** Ways of writing hashes that failed their proof; nothing is written so. */
   readonly unproved?: readonly WriteName[];
   readonly onMove?: MoverDeps['onMove'];
+  readonly onEnded?: EndingsDeps['onEnded'];
 }
 
 export function openGround(
@@ -75,11 +86,42 @@ export function openGround(
     onError: (error) => log.warn({ error }, 'a move failed'),
     onMove: (move) => watch.onMove?.(move),
   });
+  const stores = settings.legacy.stores.map(({ store, subjects }) => ({
+    name: store,
+    prefix: subjects === 'bare' ? '' : `${store}:`,
+  }));
+  const courier: Ground['courier'] = { kick: () => undefined };
+  const endings = openEndings({
+    db,
+    recipients: recipientsOf(settings, { db, directory, stores, targets }),
+    opSessions: opSessionParts,
+    settings: settings.sessions,
+    pseudonym: audit.pseudonym,
+    kick: () => courier.kick(),
+    onEnded: (ending) => watch.onEnded?.(ending),
+  });
   const close = async () => {
     await targets.close();
     await passwords.close();
     await directory.close();
     await db.close();
   };
-  return { settings, log, db, keyring, audit, directory, targets, passwords, mover, close };
+  const opened = { settings, log, db, keyring, audit, directory, targets, passwords, mover };
+  return { ...opened, stores, endings, courier, close };
+}
+
+function recipientsOf(
+  { provider, legacySessions }: Settings,
+  deps: Pick<Ground, 'db' | 'directory' | 'stores' | 'targets'>,
+): Recipients {
+  const { all, connection } = deps.targets;
+  return {
+    clients: provider.clients
+      .filter(({ backchannelLogoutUri }) => backchannelLogoutUri !== undefined)
+      .map(({ clientId }) => clientId),
+    ...appRecipients(legacySessions, deps),
+    targets: all
+      .filter(({ name, sessions }) => sessions.end && connection(name)?.endSession)
+      .map(({ name }) => name),
+  };
 }

@@ -5,6 +5,7 @@ import type { Ground } from './ground.ts';
 import type { CarryingDeps } from './migration/carrying.ts';
 import { carryFor } from './migration/carrying.ts';
 import { ensureRoutes } from './migration/ensure-routes.ts';
+import type { AtLoginDeps } from './migration/hooks/at-login.ts';
 import { openAtLogin } from './migration/hooks/at-login.ts';
 import { hooksRoutes } from './migration/hooks/hooks-routes.ts';
 import { proveParts, statePart } from './migration/ledger.ts';
@@ -12,21 +13,22 @@ import { migrationRoutes } from './migration/migration-routes.ts';
 import { openTargetLinks } from './migration/target-link.ts';
 import { issueTicket } from './migration/tickets.ts';
 import type { Metrics } from './observability/metrics.ts';
+import type { Offers } from './provider/asking-apps.ts';
 import { targetOfClients } from './provider/clients.ts';
 import type { Front } from './provider/front.ts';
 import { openFront } from './provider/front.ts';
 import { loadKeys } from './provider/keys.ts';
-import { BackchannelLogout } from './provider/logout.ts';
 import { openOnward } from './provider/onward.ts';
 import { openPages } from './provider/pages/index.ts';
 import { passwordProof } from './provider/password-proof.ts';
 import { openScopes } from './provider/request-scope.ts';
 import { Throttle } from './provider/throttle.ts';
-import { openLegacySessions } from './sessions/legacy-session.ts';
+import { peekOffer, takeOffer } from './sessions/hand-overs.ts';
 import { sessionsRoutes } from './sessions/sessions-routes.ts';
+import { openSideBySide } from './side-by-side.ts';
 import type { Watch } from './store/watch.ts';
 import { idpIdOf } from './targets/resources.ts';
-import { followKeys, resumeRegularly, sweepRegularly } from './upkeep.ts';
+import { checkRegularly, followKeys, resumeRegularly, sweepRegularly } from './upkeep.ts';
 
 export interface PublicParts extends Ground {
   readonly metrics: Metrics;
@@ -35,7 +37,10 @@ export interface PublicParts extends Ground {
 }
 
 /** What everything that proves passwords and moves people shares. */
-function openMoving(parts: PublicParts, throttle: Throttle) {
+function openMoving(
+  parts: PublicParts,
+  { throttle, onSession }: { readonly throttle: Throttle } & Pick<AtLoginDeps, 'onSession'>,
+) {
   const { settings, db, keyring, audit, directory, targets, passwords, mover, metrics, log } = parts;
   const { issuer, login } = settings.provider;
   const targetOf = targetOfClients(settings.provider, targets);
@@ -64,6 +69,7 @@ function openMoving(parts: PublicParts, throttle: Throttle) {
     pseudonym,
     ourIdp: (target) => idpIdOf(db, target),
     ourUserId: async ({ name }) => targets.connection(name)?.ownUserId?.(),
+    ...(onSession ? { onSession } : {}),
     onLookup: ({ target, found }) => metrics.lookups.inc({ target, found: String(found) }),
     onError: (error) => log.warn({ error }, 'a hook could not do all it was called for'),
   });
@@ -103,28 +109,20 @@ function carrying({ passwords, keyring, metrics, log }: PublicParts): CarryingDe
 export async function openPublic(parts: PublicParts): Promise<Front> {
   const { settings, db, keyring, audit, directory, targets, passwords, metrics, watch, log, closers } = parts;
   const { provider } = settings;
-  const throttle = new Throttle(db, keyring, provider.login);
-  const { targetOf, carry, provePassword, links, atLogin, onward } = openMoving(parts, throttle);
-  const jwtIdpTarget = provider.jwtIdp && targets.byName(provider.jwtIdp.target);
   const scopes = openScopes();
-  const backchannel = new BackchannelLogout(scopes, {
-    delivered: () => metrics.backchannelLogouts.inc({ result: 'delivered' }),
-    failed: (client, attempts, error) => {
-      metrics.backchannelLogouts.inc({ result: 'failed' });
-      log.warn({ client, attempts, error }, 'a client could not be told about a logout');
-    },
+  const beside = openSideBySide({ ...parts, scopes });
+  const { legacySessions, targetSessions, backchannel } = beside;
+  const throttle = new Throttle(db, keyring, provider.login);
+  const { targetOf, carry, provePassword, links, atLogin, onward } = openMoving(parts, {
+    throttle,
+    onSession: targetSessions.heard,
   });
-  closers.push(() => backchannel.close());
-  const legacySessions = openLegacySessions(settings.legacySessions, {
-    db,
-    nowSeconds,
-    onOutcome: ({ app, outcome }) => {
-      metrics.legacySessions.inc({ app, outcome });
-      if (outcome !== 'created') log.warn({ app, outcome }, 'no session was made at a legacy app');
-    },
-  });
+  const jwtIdpTarget = provider.jwtIdp && targets.byName(provider.jwtIdp.target);
+  parts.courier.kick = beside.courier.kick;
   closers.push(() => legacySessions.close());
+  closers.push(() => beside.courier.close());
   const onError = (error: unknown, where: string) => log.error({ error, where }, 'a request failed');
+  const offers: Offers = { peek: (token) => peekOffer(db, token), take: (what) => takeOffer(db, what) };
   const options: Parameters<typeof openFront>[0] = {
     settings: provider,
     keyring,
@@ -141,11 +139,11 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
       const target = targetOf(clientId);
       return target && statePart(target.name, sub);
     },
-    ticket: ({ sub, clientId, authTime, sessionUid }) => {
+    ticket: ({ sub, clientId, startedAt, sessionUid }) => {
       const target = targets.byClient(clientId);
-      if (!target || authTime + target.ticketSeconds < Date.now() / 1000) return undefined;
+      if (!target || startedAt + target.ticketSeconds < Date.now() / 1000) return undefined;
       const loginId = createHash('sha256').update(sessionUid).digest('base64url').slice(0, 22);
-      return issueTicket(keyring, { sub, clientId, authTime, loginId });
+      return issueTicket(keyring, { sub, clientId, authTime: startedAt, loginId });
     },
     loginParts: ({ user: sub, clientId, amr }) => {
       const target = targetOf(clientId);
@@ -157,14 +155,16 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
     onward,
     ...(jwtIdpTarget ? { jwtIdpTarget } : {}),
     carry,
-    startLegacySessions: (login) => legacySessions.create(login),
+    ...(settings.legacySessions.length > 0 ? { legacySessions, offers } : {}),
+    endings: parts.endings,
+    watch: beside.loginWatch,
     storageUp: () => watch.up,
     onError,
     onUnusableRecord: unusable(parts),
     onProof: (result) => metrics.logins.inc({ result }),
     onRequest: ({ route, status, seconds }) =>
       metrics.requests.observe({ route, status: String(status) }, seconds),
-    routers: ({ resolveToken, endSessions }) => [
+    routers: ({ resolveToken }) => [
       migrationRoutes({
         db,
         keyring,
@@ -206,10 +206,17 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
       }),
       sessionsRoutes({
         apps: settings.legacySessions,
+        clients: provider.clients,
+        issuer: provider.issuer,
         db,
+        keyring,
+        directory,
+        stores: parts.stores,
+        endings: parts.endings,
         nowSeconds,
         onError,
-        endSessions: async (sub) => void (await endSessions(sub)),
+        onUsed: beside.onUsed,
+        onRedeemed: beside.onRedeemed,
       }),
     ],
   };
@@ -218,5 +225,6 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
   closers.push(followKeys(parts, front, keys.fingerprint));
   closers.push(sweepRegularly(parts, throttle));
   closers.push(resumeRegularly(parts));
+  closers.push(checkRegularly(parts, beside));
   return front;
 }

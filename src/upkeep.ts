@@ -1,13 +1,17 @@
 /** What a node does by itself while it runs: it follows rotated keys and sweeps what has expired. */
 import type { Settings } from './config.ts';
 import type { Mover } from './migration/moving/mover.ts';
-import { sweepMigration } from './migration/sweeper.ts';
+import { sweep, sweepMigration } from './migration/sweeper.ts';
 import type { Log } from './observability/log.ts';
 import type { Front } from './provider/front.ts';
 import { loadKeys } from './provider/keys.ts';
+import { SWEEP_LOOKUP_RATES } from './provider/lookup-rate.ts';
 import { sweepRecords } from './provider/records.ts';
 import type { Throttle } from './provider/throttle.ts';
+import type { LegacySessions } from './sessions/legacy-sessions.ts';
+import type { PeopleWatch } from './sessions/people-watch.ts';
 import { sweepSessions } from './sessions/sweeper.ts';
+import type { TargetSessions } from './sessions/targets/open.ts';
 import type { Db } from './store/db.ts';
 import type { Keyring } from './store/encryption.ts';
 
@@ -41,12 +45,13 @@ export function followKeys(
   return () => clearInterval(timer);
 }
 
-export function sweepRegularly({ db, log }: UpkeepDeps, throttle: Throttle): () => void {
+export function sweepRegularly({ db, log, settings }: UpkeepDeps, throttle: Throttle): () => void {
   const timer = setInterval(async () => {
     try {
       await sweepRecords(db);
       await sweepMigration(db);
-      await sweepSessions(db);
+      await sweepSessions(db, settings.sessions);
+      await sweep(db, SWEEP_LOOKUP_RATES);
       await throttle.sweep();
     } catch (error) {
       log.debug({ error }, 'nothing was swept');
@@ -57,30 +62,51 @@ export function sweepRegularly({ db, log }: UpkeepDeps, throttle: Throttle): () 
 
 /** Moves that were cut off, or are to be tried again, are looked for this often. */
 const RESUME_EVERY_MS = 3_000;
+/** Sessions at legacy apps and targets are asked about when it is time for each; who is due is looked for this often. */
+const CHECK_EVERY_MS = 5_000;
+/** People are looked up as their rate allows. */
+const WATCH_EVERY_MS = 1_000;
 
-export function resumeRegularly({
-  mover,
-  log,
-}: {
-  readonly mover: Mover;
-  readonly log: Log;
-}): () => Promise<void> {
-  let underWay = Promise.resolve();
-  let isBusy = false;
-  const round = async () => {
-    try {
-      await mover.resume();
-    } catch (error) {
-      log.debug({ error }, 'no move was gone on with');
-    } finally {
-      isBusy = false;
-    }
-  };
+export const resumeRegularly = ({ mover, log }: Pick<UpkeepDeps, 'log'> & { readonly mover: Mover }) =>
+  regularly(RESUME_EVERY_MS, () => mover.resume(), {
+    onError: (error) => log.debug({ error }, 'no move was gone on with'),
+  });
+
+export interface SessionRounds {
+  readonly legacySessions: Pick<LegacySessions, 'check'>;
+  readonly targetSessions: Pick<TargetSessions, 'poll'>;
+  readonly watch: Pick<PeopleWatch, 'round'>;
+}
+
+/** Asks after sessions that nobody tells us about, and after people who have some. */
+export function checkRegularly(
+  { log }: Pick<UpkeepDeps, 'log'>,
+  { legacySessions, targetSessions, watch }: SessionRounds,
+): () => Promise<void> {
+  const onError = (error: unknown) => log.debug({ error }, 'sessions could not be asked about');
+  const stops = [
+    regularly(CHECK_EVERY_MS, () => legacySessions.check(), { onError }),
+    regularly(CHECK_EVERY_MS, () => targetSessions.poll(), { onError }),
+    regularly(WATCH_EVERY_MS, () => watch.round(), { onError }),
+  ];
+  return async () => void (await Promise.all(stops.map((stop) => stop())));
+}
+
+/** Never two rounds at once on a node; whoever stops it waits for the one that is under way. */
+function regularly(
+  everyMs: number,
+  round: () => Promise<unknown>,
+  { onError }: { readonly onError: (error: unknown) => void },
+): () => Promise<void> {
+  let underWay: Promise<void> | undefined;
   const timer = setInterval(() => {
-    if (isBusy) return;
-    isBusy = true;
-    underWay = round();
-  }, RESUME_EVERY_MS);
+    underWay ??= Promise.resolve()
+      .then(round)
+      .then(() => undefined, onError)
+      .finally(() => {
+        underWay = undefined;
+      });
+  }, everyMs);
   return async () => {
     clearInterval(timer);
     await underWay;

@@ -17,6 +17,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['provider', 'admin'],
   ['config'],
   ['ground'],
+  ['side-by-side'],
   ['desk', 'public'],
   ['app'],
   ['main', 'cli', 'run', 'upkeep', 'hash-command', 'progress-line', 'listener'],
@@ -33,10 +34,12 @@ const SHELVES = [
   'credentials/readers',
   'legacy/connectors',
   'targets',
-  'sessions/creators',
+  'sessions/apps',
+  'sessions/formats',
   'admin/operations',
 ];
 const DRIVERS: Record<string, RegExp> = {
+  '@redis/client': /^src\/sessions\/apps\/redis/,
   'csv-parse': /^src\/legacy\/connectors\/export-file\//,
   oracledb: /^src\/legacy\/connectors\/sql\//,
   'oidc-provider': /^(src\/provider\/|example\/)/,
