@@ -130,7 +130,8 @@ function serve(doors: Doors, { places, log, shopStore, targetStore, ...options }
     redirectUri: `${places['new-app']}${CALLBACK_PATH}`,
     postLogoutRedirectUri: places['new-app'],
   };
-  doors.shop.serve(shopApp({ store: shopStore, hookKey: options.hookKey, places, log }).callback());
+  const { hookKey, issuer } = options;
+  doors.shop.serve(shopApp({ store: shopStore, hookKey, issuer, places, log }).callback());
   doors.target.serve(
     targetListener({
       store: targetStore,

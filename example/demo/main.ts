@@ -163,7 +163,7 @@ function demoSettings({ postgres, ports, secrets, issuer }: SettingsParts): Sett
       clients: [
         {
           clientId: TARGET_CLIENT_ID,
-          name: 'the new identity system',
+          name: 'New Identity',
           secret: secrets.clientSecret,
           redirectUris: targetRedirectUris(ports),
           grantTypes: ['authorization_code', 'client_credentials'],
@@ -176,7 +176,7 @@ function demoSettings({ postgres, ports, secrets, issuer }: SettingsParts): Sett
       {
         name: 'demo',
         kind: 'zitadel',
-        displayName: 'the new identity system',
+        displayName: 'New Identity',
         loginUrl: `http://127.0.0.1:${ports.target}/`,
         clientIds: [TARGET_CLIENT_ID],
       },
@@ -185,7 +185,10 @@ function demoSettings({ postgres, ports, secrets, issuer }: SettingsParts): Sett
       {
         kind: 'http-hook',
         name: 'shop',
+        displayName: 'The Old Shop',
         url: `http://127.0.0.1:${ports.shop}/footbridge/session`,
+        checkUrl: `http://127.0.0.1:${ports.shop}/footbridge/session/check`,
+        endUrl: `http://127.0.0.1:${ports.shop}/footbridge/session/end`,
         keys: [{ id: 'demo', key: secrets.hookKey }],
         cookies: ['shop_session'],
         secure: false,

@@ -59,6 +59,8 @@ export interface Customer {
 }
 
 export interface ShopSession {
+  /** The shop's own name for it, which opens nothing. */
+  readonly id: string;
   readonly customer: Customer;
   readonly openedBy: 'shop' | 'footbridge';
   readonly openedAt: Date;
@@ -73,7 +75,9 @@ export interface ShopStore {
   /** The token for the cookie. */
   openSession(customerId: number, openedBy: ShopSession['openedBy']): Promise<string>;
   session(token: string): Promise<ShopSession | undefined>;
-  endSession(token: string): Promise<void>;
+  sessionById(id: string): Promise<ShopSession | undefined>;
+  endSession(id: string): Promise<void>;
+  endSessionsOf(customerId: number): Promise<void>;
   count(): Promise<{ customers: number; sessions: number }>;
   /** Asked of the server, not of the database itself. */
   isOn(): Promise<boolean>;
@@ -109,16 +113,13 @@ export function openShopStore({ url, adminUrl, log }: ShopStoreOptions): ShopSto
       );
       return token;
     },
-    async session(token) {
-      const [row] = await shop.query<Customer & { opened_by: ShopSession['openedBy']; opened_at: Date }>(
-        `select c.*, s.opened_by, s.opened_at from shop_sessions s join customers c on c.id = s.customer_id
-         where s.token = $1 and s.expires_at > now() and c.active = 'Y'`,
-        [tokenDigest(token)],
-      );
-      return row && { customer: row, openedBy: row.opened_by, openedAt: row.opened_at };
+    session: (token) => sessionBy(shop, tokenDigest(token)),
+    sessionById: (id) => sessionBy(shop, id),
+    async endSession(id) {
+      await shop.query('delete from shop_sessions where token = $1', [id]);
     },
-    async endSession(token) {
-      await shop.query('delete from shop_sessions where token = $1', [tokenDigest(token)]);
+    async endSessionsOf(customerId) {
+      await shop.query('delete from shop_sessions where customer_id = $1', [customerId]);
     },
     async count() {
       const [row] = await shop.query<{ customers: number; sessions: number }>(
@@ -146,6 +147,15 @@ export function openShopStore({ url, adminUrl, log }: ShopStoreOptions): ShopSto
       await Promise.all([shop.close(), admin.close()]);
     },
   };
+}
+
+async function sessionBy(shop: Database, id: string): Promise<ShopSession | undefined> {
+  const [row] = await shop.query<Customer & { opened_by: ShopSession['openedBy']; opened_at: Date }>(
+    `select c.*, s.opened_by, s.opened_at from shop_sessions s join customers c on c.id = s.customer_id
+     where s.token = $1 and s.expires_at > now() and c.active = 'Y'`,
+    [id],
+  );
+  return row && { id, customer: row, openedBy: row.opened_by, openedAt: row.opened_at };
 }
 
 const COLUMNS = [

@@ -1,19 +1,20 @@
 /**
- * The old shop: its own login, its own sessions, its own database. It knows one thing about Footbridge: when that
- * signs somebody in, it is told, and opens a session of its own for the same browser.
+ * The old shop: its own login, its own sessions, its own database. It knows one thing about Footbridge: they tell each
+ * other about sessions. Who signs in at one is known at the other, and who signs out has left both.
  */
 import Router from '@koa/router';
 import type { Context } from 'koa';
 import Koa from 'koa';
 import { hashKind } from './hash-kinds.ts';
 import type { Places } from './page.ts';
-import { readSessionHook } from './session-hook.ts';
+import type { HookCall } from './session-hook.ts';
+import { readSessionHook, tellSignedOut } from './session-hook.ts';
 import { shopPages } from './shop-pages.ts';
 import type { Customer, ShopSession, ShopStore } from './shop-store.ts';
 import { SHOP_SESSION_SECONDS } from './shop-store.ts';
 import { stepOfCode } from './totp.ts';
 import type { Log } from './web.ts';
-import { COOKIE, defaults, newToken, readBody, readForm, WebError } from './web.ts';
+import { COOKIE, defaults, newToken, readBody, readForm, tokenDigest, WebError } from './web.ts';
 
 export const SHOP_COOKIE = 'shop_session';
 const PENDING_COOKIE = 'shop_pending';
@@ -24,6 +25,8 @@ const MAX_PENDING = 1_000;
 export interface ShopOptions {
   readonly store: ShopStore;
   readonly hookKey: string;
+  /** Footbridge's. */
+  readonly issuer: string;
   readonly places: Places;
   readonly log: Log;
 }
@@ -74,9 +77,12 @@ function addPages(router: Router, { store }: ShopOptions, pages: Pages): void {
   });
 }
 
-function addLogin(router: Router, { store, log }: ShopOptions, pages: Pages): void {
+function addLogin(router: Router, options: ShopOptions, pages: Pages): void {
+  const { store, log } = options;
   const pending = new Map<string, { customerId: number; expires: number }>();
   const signIn = async (ctx: Context, customer: Customer) => {
+    // Whoever was signed in here before has left with it.
+    await endHere(ctx, options);
     ctx.cookies.set(SHOP_COOKIE, await store.openSession(customer.id, 'shop'), {
       ...COOKIE,
       maxAge: SHOP_SESSION_SECONDS * 1000,
@@ -127,32 +133,73 @@ function addLogin(router: Router, { store, log }: ShopOptions, pages: Pages): vo
   });
   router.post('/logout', async (ctx) => {
     await readForm(ctx);
-    const token = ctx.cookies.get(SHOP_COOKIE);
+    await endHere(ctx, options);
     ctx.cookies.set(SHOP_COOKIE, null, COOKIE);
-    if (token) await store.endSession(token);
     ctx.redirect('/');
   });
 }
 
-/** Footbridge relays the cookie of the answer to the browser, which it may because all run on one host. */
+/** This browser's session, if there is one, and what Footbridge has beside it. */
+async function endHere(ctx: Context, { store, issuer, hookKey, log }: ShopOptions): Promise<void> {
+  const session = await sessionOf(ctx, store);
+  if (!session) return;
+  const { id, customer } = session;
+  await store.endSession(id);
+  const heard = await tellSignedOut({ issuer, key: hookKey }, { legacyId: String(customer.id), session: id });
+  log(`customer ${customer.id} signed out; Footbridge ${heard ? 'was told' : 'does not answer'}`);
+}
+
+/** What Footbridge asks for. It relays the cookie of `create` to the browser, which it may because all run on one host. */
 function addHook(router: Router, { store, hookKey, log }: ShopOptions): void {
   const hook = readSessionHook(hookKey);
-  router.post('/footbridge/session', async (ctx) => {
-    const body = await readBody(ctx.req);
-    const told = hook({ signature: ctx.get('Footbridge-Signature'), body, unixSeconds: Date.now() / 1000 });
-    const customer = 'refused' in told ? undefined : await store.customerById(told.customerId);
-    if ('refused' in told || !customer || !mayEnter(customer)) {
-      const reason = 'refused' in told ? told.refused : 'no such customer';
-      log(`the shop refused a session: ${reason}`);
-      ctx.status = 'refused' in told ? 401 : 404;
-      ctx.body = { error: reason };
+  const route = (path: string, answer: (ctx: Context, call: HookCall) => Promise<void>) =>
+    router.post(path, async (ctx) => {
+      const body = await readBody(ctx.req);
+      const call = hook({
+        signature: ctx.get('Footbridge-Signature'),
+        body,
+        unixSeconds: Date.now() / 1000,
+      });
+      if (!('refused' in call)) return answer(ctx as Context, call);
+      log(`the shop refused a call: ${call.refused}`);
+      ctx.status = 401;
+      ctx.body = { error: call.refused };
+    });
+
+  route('/footbridge/session', async (ctx, { customerId }) => {
+    const customer = customerId === undefined ? undefined : await store.customerById(customerId);
+    if (!customer || !mayEnter(customer)) {
+      log('the shop refused a session: no such customer');
+      ctx.status = 404;
+      ctx.body = { error: 'no such customer' };
       return;
     }
-    ctx.cookies.set(SHOP_COOKIE, await store.openSession(customer.id, 'footbridge'), {
-      ...COOKIE,
-      maxAge: SHOP_SESSION_SECONDS * 1000,
-    });
+    const token = await store.openSession(customer.id, 'footbridge');
+    ctx.cookies.set(SHOP_COOKIE, token, { ...COOKIE, maxAge: SHOP_SESSION_SECONDS * 1000 });
     log(`the shop opened a session for customer ${customer.id}, told by Footbridge`);
+    ctx.body = { session: tokenDigest(token) };
+  });
+  route('/footbridge/session/check', async (ctx, { session }) => {
+    const found = session?.id
+      ? await store.sessionById(session.id)
+      : session?.cookie && (await store.session(session.cookie));
+    if (!found) {
+      ctx.status = 404;
+      return;
+    }
+    ctx.body = {
+      legacyId: String(found.customer.id),
+      session: found.id,
+      authTime: Math.floor(found.openedAt.getTime() / 1000),
+      // Nobody with a second factor has a session here without it, whoever opened it.
+      amr: found.customer.otp_secret ? ['pwd', 'otp'] : ['pwd'],
+    };
+  });
+  route('/footbridge/session/end', async (ctx, { session, customerId }) => {
+    const id = session?.id ?? (session?.cookie && tokenDigest(session.cookie));
+    if (id) await store.endSession(id);
+    else if (customerId !== undefined) await store.endSessionsOf(customerId);
+    log('the shop ended a session, told by Footbridge');
     ctx.status = 204;
   });
 }

@@ -83,8 +83,9 @@ function steps(places: Places) {
 <li><b>Sign in to the <a href="${places['new-app']}">new app</a>.</b> It sends you to the new identity system; there, <i>Continue with your shop account</i>. Footbridge asks for a login and password: take <code>anna</code> and <code>anna-crosses-the-bridge</code>. You are in, and nobody asked Anna to register.</li>
 <li><b>Look around.</b> The <a href="${places.target}">new identity system</a> knows Anna and has her password hash. At the <a href="${places.shop}/account">old shop</a> she is signed in as well: both worlds have a session.</li>
 <li><b>Switch the old store off,</b> in the shop’s <a href="${places.shop}/backoffice">back office</a>. It is really off: nothing can connect to it.</li>
-<li><b>Sign out of the new app, and in again,</b> this time with Anna’s login and password at the new identity system itself. It works. Then try <code>juergen</code>, who has not moved yet: he has to wait until you switch it on again.</li>
-<li><b>Try somebody with a second factor:</b> <code>ines</code> or <code>kwame</code>. Your <a href="/authenticator">pocket authenticator</a> has their codes, and it is the same one before and after.</li>
+<li><b>Sign out of the new app, and in again,</b> this time with Anna’s login and password at the new identity system itself. It works. Then try <code>juergen</code>, who has not moved yet: he has to wait.</li>
+<li><b>Go the other way round:</b> switch it on again and sign out of the new app. Sign in at the <a href="${places.shop}/login">old shop</a> as <code>juergen</code>, then go to the new app and <i>Continue with your shop account</i>. Footbridge asks the shop who that is: no password is typed twice. Sign out at the shop, and Footbridge has forgotten him, too.</li>
+<li><b>Try somebody with a second factor:</b> <code>ines</code> or <code>kwame</code>. Your <a href="/authenticator">pocket authenticator</a> has their codes, and it is the same one before and after. If they used it at the shop, Footbridge does not ask again.</li>
 <li><b>Try the difficult ones:</b> <code>fatou</code>, whose hash cannot be rewritten, so that her password is hashed anew as she types it; <code>MIA.BERG@example.com</code>, who could be either of two people; <code>nadia</code>, who is not welcome any more; <code>till7</code>, who has no name.</li>
 </ol>`;
 }

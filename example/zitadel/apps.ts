@@ -19,6 +19,8 @@ const PLACES: Places = {
   story: 'http://story.bridge.localhost:8093',
   console: 'http://zitadel.bridge.localhost:8085/ui/console',
 };
+/** Footbridge's. */
+const ISSUER = 'http://id.bridge.localhost:8080';
 const OURS = [PLACES.shop, PLACES['new-app'], PLACES.story];
 
 const log = (line: string) => process.stderr.write(`${line}\n`);
@@ -41,7 +43,7 @@ async function start(): Promise<void> {
   const doors = [
     serve(
       PLACES.shop,
-      shopApp({ store, hookKey: required('SHOP_HOOK_KEY'), places: PLACES, log }).callback(),
+      shopApp({ store, hookKey: required('SHOP_HOOK_KEY'), issuer: ISSUER, places: PLACES, log }).callback(),
     ),
     serve(PLACES['new-app'], newApp({ places: PLACES, client, log }).callback()),
     serve(PLACES.story, storyApp({ places: PLACES, people: PEOPLE, log }).callback()),

@@ -26,6 +26,8 @@ export interface FootbridgeDouble {
   readonly authorizations: URLSearchParams[];
   /** What the target said about users. */
   readonly flagged: Record<string, unknown>[];
+  /** What the shop said about its sessions, with what it signed it. */
+  readonly ended: { readonly body: string; readonly signature: string }[];
   /** The next answers of the secret endpoint, instead of the secrets. */
   readonly refusals: { status: number; code: string }[];
   close(): Promise<void>;
@@ -49,6 +51,7 @@ export async function footbridgeDouble(options: DoubleOptions): Promise<Footbrid
     calls: [],
     authorizations: [],
     flagged: [],
+    ended: [],
     refusals: [],
     close: door.close,
   };
@@ -87,12 +90,22 @@ function serve(door: Door, provider: Provider, stage: Stage): void {
       });
       return;
     }
+    if (url.pathname === '/legacy/sessions/ended') return ended(double, { request, response });
     if (url.pathname.startsWith('/migration/')) return migration(provider, stage, { request, response, url });
     callback(request, response);
   };
   door.serve((request, response) => {
     handle(request, response).catch((error: Error) => response.writeHead(500).end(error.message));
   });
+}
+
+async function ended(
+  double: FootbridgeDouble,
+  { request, response }: { request: IncomingMessage; response: ServerResponse },
+): Promise<void> {
+  const body = (await readBody(request)).toString('utf8');
+  double.ended.push({ body, signature: String(request.headers['footbridge-signature']) });
+  response.writeHead(200, { 'content-type': 'application/json' }).end('{"ended":1}');
 }
 
 async function migration(

@@ -27,9 +27,21 @@ test('a message is good once', () => {
   expect(hook(message)).toEqual({ customerId: 1001 });
   expect(hook(message)).toEqual({ refused: 'used before' });
 });
-test.each(['{}', 'not json', '{"legacyId":"1001; drop"}', '{"legacyId":1001}'])(
-  'a body %s names nobody',
-  (body) => {
-    expect(told(signatureOf(body, KEY, NOW), body)).toEqual({ refused: 'no legacyId' });
-  },
-);
+test.each([
+  '{}',
+  'null',
+  'not json',
+  '{"legacyId":"1001; drop"}',
+  '{"legacyId":1001}',
+  '{"session":{"id":7}}',
+  '{"session":{"cookies":{"other":"x"}}}',
+])('a body %s names nobody', (body) => {
+  const refused = 'neither legacyId nor session';
+  expect(told(signatureOf(body, KEY, NOW), body)).toEqual({ refused });
+});
+test('a session is named by its id, or by the browser’s cookie', () => {
+  const byId = '{"legacyId":"1001","session":{"id":"abc"}}';
+  expect(told(signatureOf(byId, KEY, NOW), byId)).toEqual({ customerId: 1001, session: { id: 'abc' } });
+  const byCookie = '{"session":{"cookies":{"shop_session":"xyz"}}}';
+  expect(told(signatureOf(byCookie, KEY, NOW), byCookie)).toEqual({ session: { cookie: 'xyz' } });
+});
