@@ -11,6 +11,8 @@ import type { World } from './world.ts';
 
 export interface Server {
   readonly issuer: string;
+  /** Where it listens, also where the issuer is a balancer's. */
+  readonly port: number;
   readonly inside: string;
   readonly process: ChildProcess;
   /** All it has written to stdout and stderr. */
@@ -21,7 +23,7 @@ export interface Server {
 
 /** Another node beside the world's own, on the same databases, under an issuer of its own. */
 export async function startServer(
-  world: World,
+  world: Pick<World, 'configFile' | 'data'>,
   change: (settings: Settings) => void = () => undefined,
 ): Promise<Server> {
   const [port, inner] = [await freePort(), await freePort()];
@@ -43,11 +45,15 @@ export async function startServer(
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => chunks.push(chunk));
   const output = () => Buffer.concat(chunks).toString();
   const exited = once(child, 'exit').then(([code]) => code as number | null);
+  const { host } = new URL(settings.provider.issuer);
   await until(async () => {
     if (child.exitCode !== null) throw new Error(`the server ended: ${output()}`);
-    return (await new Browser().visit(`${issuer}/.well-known/openid-configuration`)).status === 200;
+    // Behind a balancer the issuer's host is not where this node listens.
+    const discovery = `${issuer}/.well-known/openid-configuration`;
+    return (await new Browser().visit(discovery, { headers: { host } })).status === 200;
   });
-  return { issuer, inside: `http://127.0.0.1:${inner}`, process: child, output, exited };
+  const inside = `http://127.0.0.1:${inner}`;
+  return { issuer: settings.provider.issuer, port, inside, process: child, output, exited };
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: the file as it was written, changed by tests at will

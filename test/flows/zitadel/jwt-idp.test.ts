@@ -19,19 +19,28 @@ const ENDS = '/ui/v2/login/idp/oidc';
 let bridge: Bridge;
 beforeAll(async () => {
   bridge = await openBridge({
-    change: ({ provider, targets: [target] }) => {
+    change: (settings) => {
+      const {
+        provider,
+        targets: [target],
+      } = settings;
       const { issuer } = provider;
       provider.jwtIdp = {
         target: TARGET,
         login: 'v2',
         headerName: 'x-footbridge-jwt',
-        legacyToken: {
+      };
+      settings.legacySessions = [
+        {
+          kind: 'jwt-cookie',
+          name: 'legacy',
+          identifies: 'login',
           cookie: COOKIE,
           key: SHARED_KEY,
           issuer: 'https://legacy.example',
           audience: 'footbridge',
         },
-      };
+      ];
       target.setup.hooks = ['events'];
       target.setup.jwtIdentityProvider = {
         issuer: `${issuer}/jwt`,

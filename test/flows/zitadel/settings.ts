@@ -58,6 +58,8 @@ export function settingsFor({ facade, zitadel, databaseUrl, shopUrl, project }: 
           grants: Object.entries(ROLES).map(([role, there]) => ({ role, project, roles: [there] })),
         },
         move: {},
+        // They are brought up to date behind everybody's back; flows/sessions looks at that.
+        sessions: { end: false, follow: false },
         setup: {},
       },
     ],
