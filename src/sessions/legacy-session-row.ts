@@ -52,3 +52,13 @@ export const openHandle = (keyring: Keyring, app: string, sealed: string): strin
   keyring.open(PURPOSE, sealed, app)?.toString();
 export const sealHandle = (keyring: Keyring, app: string, handle: string): string =>
   keyring.seal(PURPOSE, handle, app);
+
+/** A session that an app made when the browser came by (hand-over), and how the app calls it. */
+export interface RedeemedSession {
+  readonly app: string;
+  readonly sub: string;
+  readonly login: { readonly authTime: number };
+  readonly session: string;
+  /** Seconds since the epoch. */
+  readonly expiresAt?: number;
+}

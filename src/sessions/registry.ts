@@ -6,10 +6,10 @@ import type { Db, Queryable } from '../store/db.ts';
 import { statement } from '../store/db.ts';
 import type { Keyring } from '../store/encryption.ts';
 import type { Part } from '../store/statement.ts';
-import type { LegacySessionRow, NewLegacySession, Owner } from './legacy-session-row.ts';
+import type { LegacySessionRow, NewLegacySession, Owner, RedeemedSession } from './legacy-session-row.ts';
 import { idsOf, sealHandle } from './legacy-session-row.ts';
 
-export type { LegacySessionRow, NewLegacySession, Owner } from './legacy-session-row.ts';
+export type { LegacySessionRow, NewLegacySession, Owner, RedeemedSession } from './legacy-session-row.ts';
 export { idsOf, openHandle } from './legacy-session-row.ts';
 
 const COLUMNS = `id, app, sub, op_session as "opSession", origin, handle, auth_time as "authTime", amr,
@@ -74,16 +74,6 @@ const RENAMED = statement(`with one as materialized (
   update legacy_sessions set id = $4, handle = $5, expires_at = coalesce(to_timestamp($6::float8), expires_at),
     seen_at = now(), checked_at = now() where id in (select id from one)`);
 const FORGOTTEN = statement('delete from legacy_sessions where id = any($1::bytea[])');
-
-/** A session that an app made when the browser came by (hand-over), and how the app calls it. */
-export interface RedeemedSession {
-  readonly app: string;
-  readonly sub: string;
-  readonly login: { readonly authTime: number };
-  readonly session: string;
-  /** Seconds since the epoch. */
-  readonly expiresAt?: number;
-}
 
 /** Until then it had no handle. One that the app had by this name before is over: the name is the new one's. */
 export const noteRedeemed = (
@@ -288,6 +278,13 @@ export async function opSessionsAtApp(
 ): Promise<Buffer[]> {
   return (await q.run<{ uid: Buffer }>(OP_SESSIONS_AT, [app, after, limit])).map(({ uid }) => uid);
 }
+
+const PEOPLE =
+  statement(`select distinct sub from legacy_sessions where ${LIVE} and problem is null and sub <> ''
+  and created_at <= to_timestamp($1::float8) limit $2`);
+/** People with live sessions at apps that began before then (seconds since the epoch), whether or not ours still lives. */
+export const peopleAtApps = async (q: Queryable, before: number, limit: number): Promise<string[]> =>
+  (await q.run<{ sub: string }>(PEOPLE, [before, limit])).map(({ sub }) => sub);
 
 const COUNT = statement(`select app, (count(*) filter (where problem is null))::int as live,
     (count(*) filter (where problem is not null))::int as failed

@@ -131,6 +131,12 @@ export const SWEEP_TARGET_SESSIONS =
     where ended_at < now() - case when sub is null then interval '1 hour' else interval '7 days' end or seen_at < now() - interval '30 days'
     limit $1) returning 1) select count(*)::int as gone from gone`);
 
+const PEOPLE = statement(`select distinct sub from target_sessions where ended_at is null and sub is not null
+  and started_at <= to_timestamp($1::float8) limit $2`);
+/** People with live sessions at targets that began before then (seconds since the epoch), whether or not ours still lives. */
+export const peopleAtTargets = async (q: Queryable, before: number, limit: number): Promise<string[]> =>
+  (await q.run<{ sub: string }>(PEOPLE, [before, limit])).map(({ sub }) => sub);
+
 const OP_SESSIONS_AT = statement(`select distinct op_session as uid from target_sessions
   where target = $1 and op_session > $2 and ended_at is null order by 1 limit $3`);
 /** The provider's sessions that a live one at this target came from, in the order of their uids, after one of them. */

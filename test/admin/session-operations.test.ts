@@ -310,6 +310,24 @@ describe('session end', () => {
     expect(await left()).toBe(0);
   });
 
+  test('of all takes along whose session here has run out, and nobody who comes meanwhile', async () => {
+    const [gone, elsewhere, later] = ['shop:1', 'shop:2', 'shop:3'];
+    const { uid } = await stage.session(gone, { ttl: -10 });
+    await stage.atApp({ app: 'forum', sub: gone, handle: 'a' }, uid);
+    await stage.atTarget({ id: 't1', sub: elsewhere });
+    const other = await stage.session('shop:4');
+    await stage.atApp({ app: 'forum', sub: later, handle: 'b' }, other.uid);
+    await stage.sql(`update legacy_sessions set created_at = now() - interval '1 minute', op_session = null`);
+    await stage.sql(`update legacy_sessions set created_at = now() + interval '1 minute' where sub = $1`, [
+      later,
+    ]);
+    await stage.sql(`update target_sessions set started_at = now() - interval '1 minute'`);
+    const ended = await stage.run(sessionEnd, { all: true }, { execute: true });
+    expect(ended).toMatchObject({ opSessions: 1, legacySessions: 1, targetSessions: 1, left: 0 });
+    const live = await stage.sql('select sub from legacy_sessions where ended_at is null');
+    expect(live).toEqual([{ sub: later }]);
+  });
+
   test('of all goes on where it was cut off, and says what somebody else holds', async () => {
     for (let i = 0; i < 3; i += 1) await stage.session(`shop:${i}`);
     const { uid } = await stage.session('shop:held');

@@ -264,8 +264,8 @@ describe('a client', () => {
   );
 
   test('that is in the settings no more is given up', async () => {
-    await sql(`insert into logout_deliveries (ending, kind, name, sub, handle)
-      select gen_random_uuid(), 'client', name, 'shop:anna', 's' from unnest(array['gone', 'quiet']) name`);
+    await sql(`insert into logout_deliveries (ending, kind, name, sub, handle, attempts)
+      select gen_random_uuid(), 'client', name, 'shop:anna', 's', 3 from unnest(array['gone', 'quiet']) name`);
     await until(async () => stage.told.length === 2);
     expect(results().sort()).toEqual(['gone dead unknown_recipient', 'quiet dead unknown_recipient']);
   });

@@ -1,10 +1,11 @@
 import { z } from 'zod';
+import { nowSeconds } from '../../clock.ts';
 import { FootbridgeError } from '../../errors.ts';
 import type { ListedSession } from '../../provider/records.ts';
 import { countSessions, listSessions } from '../../provider/records.ts';
 import type { Selection } from '../../sessions/ending/ending.ts';
-import { legacySessionsOf, legacySessionsOfPerson } from '../../sessions/registry.ts';
-import { targetSessionsOfPerson } from '../../sessions/target-sessions.ts';
+import { legacySessionsOf, legacySessionsOfPerson, peopleAtApps } from '../../sessions/registry.ts';
+import { peopleAtTargets, targetSessionsOfPerson } from '../../sessions/target-sessions.ts';
 import { appendAudit } from '../../store/audit-log.ts';
 import { subOf } from '../find-user.ts';
 import type { Desk, RunOptions } from '../operation.ts';
@@ -136,6 +137,7 @@ async function many(
     ...(client === undefined ? {} : { clientId: client }),
   };
   const startedAt = performance.now();
+  const before = nowSeconds();
   const sums = { opSessions: 0, legacySessions: 0, targetSessions: 0, deliveries: 0 };
   // First, so that it is known who began something that may be cut off.
   await noteReason(desk, reason, { selected: client === undefined ? 'all' : `client ${client}` });
@@ -151,7 +153,35 @@ async function many(
     // Nothing more that is not held by somebody else at this moment.
     if (ended.opSessions === 0) break;
   }
+  if (client === undefined) await othersToo(desk, { before, everything, sums });
   return { ...sums, executed: true, whose, left: await countSessions(desk.db, client) };
+}
+
+type Sums = Record<'opSessions' | 'legacySessions' | 'targetSessions' | 'deliveries', number>;
+
+/** Theirs here have run out, and those at an app or a target live on. */
+async function othersToo(
+  desk: Desk,
+  {
+    before,
+    everything,
+    sums,
+  }: { readonly before: number; readonly everything: boolean; readonly sums: Sums },
+): Promise<void> {
+  const seen = new Set<string>();
+  for (;;) {
+    const people = [
+      ...(await peopleAtApps(desk.db, before, BATCH)),
+      ...(await peopleAtTargets(desk.db, before, BATCH)),
+    ];
+    const next = [...new Set(people)].filter((sub) => !seen.has(sub));
+    if (next.length === 0) return;
+    for (const sub of next) {
+      seen.add(sub);
+      const ended = await end(desk, { by: 'person', sub }, { isBulk: true, everything });
+      for (const kind of Object.keys(sums) as (keyof Sums)[]) sums[kind] += ended[kind];
+    }
+  }
 }
 
 type More = Omit<Parameters<Desk['endings']['end']>[0], 'selection' | 'cause' | 'actor'>;

@@ -42,6 +42,8 @@ const BULK_AT_ONCE = 32;
 /** What a recipient may take for its answer; well below the lease, which is not renewed. */
 const TRY_MS = 10_000;
 const POLL_MS = 1_000;
+/** Six minutes: longer than a new configuration takes to reach all nodes. */
+const STRANGER_TRIES = 4;
 const GIVE_UP_EVERY_MS = 60_000;
 const GIVE_UP_BATCH = 1_000;
 
@@ -114,7 +116,7 @@ interface Outcome {
 async function tryOnce(deps: CourierDeps, delivery: Claimed, lease: string): Promise<Outcome> {
   const { db, onResult, onError } = deps;
   const { kind, name } = delivery;
-  const failure = await send(deps, delivery);
+  const failure = strangers(delivery, await send(deps, delivery));
   try {
     if (!failure) {
       await finishDelivery(db, delivery, lease);
@@ -128,6 +130,14 @@ async function tryOnce(deps: CourierDeps, delivery: Claimed, lease: string): Pro
   }
   const isDown = failure && !failure.isFinal && isOutage(failure);
   return isDown ? { how: 'down', retryAfterSeconds: failure.retryAfterSeconds } : { how: 'answered' };
+}
+
+/**
+ * Settings reach the nodes one after another: whom this one does not know, the next may. After some minutes nobody does.
+ */
+function strangers({ attempts }: Claimed, failure: Failure | undefined): Failure | undefined {
+  const isStranger = failure?.problem.code === 'unknown_recipient' && attempts + 1 < STRANGER_TRIES;
+  return isStranger ? { ...failure, isFinal: false } : failure;
 }
 
 /** Undefined: it was told. */

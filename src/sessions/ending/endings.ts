@@ -91,6 +91,7 @@ function endingParts(deps: EndingsDeps, request: EndingRequest, id: string): Par
     endedTargetsPart(id, selection.by === 'target' ? selection : undefined, sparedTarget(request)),
     SUMS,
     endingAccountsPart(),
+    newsPart(request),
     errandsPart(deps.recipients, request, { isNamed: isNamed(request) }),
     endingRow(request, id, scope),
     toldPart(id, isBulk || selection.by === 'any' ? 1 : 0),
@@ -112,6 +113,14 @@ function scopeOf({ settings }: EndingsDeps, { scope, cause, selection }: EndingR
 /** Then also those are told who may know of sessions that we do not. */
 const isNamed = ({ cause, selection }: EndingRequest): boolean =>
   ABOUT_PEOPLE.has(cause) && selection.by === 'person';
+
+/** Two apps that say again what they are told would go on for ever: nobody is told the same twice a minute. */
+const newsPart = ({ cause, selection }: EndingRequest): Part => ({
+  name: 'ending_news',
+  text: `select not exists (select from session_endings where sub = $1::text and cause = $2::text
+    and cause <> 'operator' and created_at > now() - interval '1 minute') as is_news`,
+  values: [selection.by === 'person' ? selection.sub : null, cause],
+});
 
 /** Named `ending_people (sub)`: of whom everything ends; nobody where the scope is a session. */
 function peoplePart({ selection }: EndingRequest, scope: EndingScope): Part {
@@ -143,7 +152,7 @@ function endingRow(request: EndingRequest, id: string, scope: EndingScope): Part
       from ending_sums s, (select count(distinct sub) as people, min(sub) as sub from (
         select sub from ending_ops union all select sub from ended_legacy union all select sub from ended_targets
         union all select sub from ending_people) all_subs) p
-      where s."opSessions" + s."legacySessions" + s."targetSessions" > 0 or $5::boolean or exists (select from ending_errands)
+      where s."opSessions" + s."legacySessions" + s."targetSessions" > 0 or ($5::boolean and (select is_news from ending_news)) or exists (select from ending_errands)
       returning id`,
     values: [id, cause, actor, scope, isNamed(request)],
   };

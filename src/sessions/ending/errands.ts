@@ -17,7 +17,7 @@ const TARGET = spared('target = $11::text', ['op_session', UIDS], ['id', TARGET_
 /** Where the person was named, who named them has seen to all of their sessions. */
 const LEGACY_ALTOGETHER = `(app = $9::text and ${UIDS} is null and ${ROWS} is null)`;
 const TARGET_ALTOGETHER = `(target = $11::text and ${UIDS} is null and ${TARGET_IDS} is null)`;
-const IS_DUE = `($5::boolean or (select "opSessions" + "legacySessions" + "targetSessions" > 0 from ending_sums))`;
+const IS_DUE = `(($5::boolean and (select is_news from ending_news)) or (select "opSessions" + "legacySessions" + "targetSessions" > 0 from ending_sums))`;
 
 const TEXT = `select 'client' as kind, a.key as name, o.sub, a.value ->> 'sid' as handle
     from ending_ops o cross join lateral jsonb_each(o.authorizations) a
@@ -37,7 +37,7 @@ const TEXT = `select 'client' as kind, a.key as name, o.sub, a.value ->> 'sid' a
 
 /**
  * A part named `ending_errands (kind, name, sub, handle)`. Reads `ending_ops`, `ending_people`, `ended_legacy`,
- * `ended_targets`, `ending_accounts` and `ending_sums`. `isNamed`: those who can end all of a person's sessions are told
+ * `ended_targets`, `ending_accounts`, `ending_sums` and `ending_news (is_news)`. `isNamed`: those who can end all of a person's sessions are told
  * even where we know of none.
  */
 export function errandsPart(

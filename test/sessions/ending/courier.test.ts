@@ -190,14 +190,17 @@ describe('a recipient that fails', () => {
     ).toEqual(['too_late', 'too_late']);
   });
 
-  test('that nobody knows is given up at once, and told when an operator says so', async () => {
+  test('that this node does not know is left to another first, then given up, and told when an operator says so', async () => {
     await post('stranger');
     const courier = hire();
     courier.kick();
     await until(async () => results.length === 1);
+    expect(results.splice(0)).toEqual(['stranger failed unknown_recipient']);
+    await stage.sql('update logout_deliveries set attempts = 3, due_at = now()');
+    await until(async () => results.length === 1);
     expect(results).toEqual(['stranger dead unknown_recipient']);
     const [dead] = await listDeliveries(stage.db, { dead: true, limit: 10 });
-    expect(dead).toMatchObject({ name: 'stranger', attempts: 1, dueAt: null });
+    expect(dead).toMatchObject({ name: 'stranger', attempts: 4, dueAt: null });
     expect(await deliveriesOf(stage.db, ENDING)).toMatchObject([{ state: 'failed' }]);
     expect(await countDeliveries(stage.db)).toEqual([
       { kind: 'client', name: 'stranger', waiting: 0, dead: 1 },
