@@ -244,8 +244,7 @@ describe('user deactivate and reactivate', () => {
     expect(there(id)?.state).toBe('USER_STATE_ACTIVE');
     const records = await stage.audit.records({ sub, actor: 'operator:test' });
     expect(records.map(({ action }) => action)).toEqual([
-      ...['user.deactivated', 'sessions.ended'],
-      ...['user.deactivated', 'sessions.ended'],
+      ...['user.deactivated', 'sessions.ended', 'user.deactivated'],
       'user.reactivated',
     ]);
     const told = await stage.sql(
