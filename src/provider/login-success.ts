@@ -32,20 +32,17 @@ export function onSuccess(provider: Provider, options: SuccessOptions & { readon
     const { client, session, result, entities } = ctx.oidc;
     if (!client || !session?.accountId) return;
     const { clientId } = client;
+    const { accountId: sub, amr = [] } = session;
     const scope = scopes.getStore();
+    // Whoever comes to a target by a session that is there already is known to it from now on, too.
+    scope?.also(...loginParts({ user: sub, clientId, amr }));
     if (result?.login?.accountId) {
-      const { accountId: user, amr = [] } = result.login;
-      scope?.also(...loginParts({ user, clientId, amr }));
       const login = entities.Interaction?.uid;
       if (legacySessions && login !== undefined)
         scope?.also(tiePart(recordKey('uid', login), recordKey('uid', session.uid)));
       loggedOut.clear(ctx as unknown as Context);
-    } else {
-      // Whoever comes to a target by a session that is there already is known to it from now on, too.
-      const { accountId: user, amr = [] } = session;
-      scope?.also(...loginParts({ user, clientId, amr }));
-      if (!isFresh(session.uid, settings.lifetimes.interactionSeconds)) return;
-      const elsewhere: SignedInElsewhere = { sub: user, clientId, amr };
+    } else if (isFresh(session.uid, settings.lifetimes.interactionSeconds)) {
+      const elsewhere: SignedInElsewhere = { sub, clientId, amr };
       if (ctx.oidc.params?.prompt !== 'none' || !options.onward?.leadsTo(clientId))
         ctx.state.signedInElsewhere = elsewhere;
     }
