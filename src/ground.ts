@@ -5,6 +5,7 @@ import type { Passwords } from './credentials/passwords.ts';
 import { openPasswords } from './credentials/passwords.ts';
 import type { Directory } from './legacy/directory.ts';
 import { openStores } from './legacy/stores.ts';
+import { subjectPrefix } from './legacy/subjects.ts';
 import type { Mover } from './migration/moving/mover.ts';
 import type { MoverDeps } from './migration/moving/moving.ts';
 import { openMover } from './migration/moving/moving.ts';
@@ -15,6 +16,7 @@ import type { Endings, Recipients } from './sessions/ending/ending.ts';
 import type { EndingsDeps } from './sessions/ending/endings.ts';
 import { openEndings } from './sessions/ending/endings.ts';
 import { appRecipients } from './sessions/recipients.ts';
+import type { StoreSubjects } from './sessions/store-subjects.ts';
 import type { AuditLog } from './store/audit-log.ts';
 import { openAuditLog } from './store/audit-log.ts';
 import type { Db } from './store/db.ts';
@@ -37,7 +39,7 @@ export interface Ground {
   readonly passwords: Passwords;
   readonly mover: Mover;
   /** The legacy stores, and what stands before a primary key in their subjects. */
-  readonly stores: readonly { readonly name: string; readonly prefix: string }[];
+  readonly stores: readonly StoreSubjects[];
   readonly endings: Endings;
   /** Told when somebody has to be told of an ending; on a command line nobody is, and a server finds it. */
   readonly courier: { kick: () => void };
@@ -86,10 +88,7 @@ export function openGround(
     onError: (error) => log.warn({ error }, 'a move failed'),
     onMove: (move) => watch.onMove?.(move),
   });
-  const stores = settings.legacy.stores.map(({ store, subjects }) => ({
-    name: store,
-    prefix: subjects === 'bare' ? '' : `${store}:`,
-  }));
+  const stores = settings.legacy.stores.map((store) => ({ name: store.store, prefix: subjectPrefix(store) }));
   const courier: Ground['courier'] = { kick: () => undefined };
   const endings = openEndings({
     db,

@@ -26,8 +26,6 @@ export interface SideBySideParts extends Ground {
 /** Sessions of one person that are looked at to find where one at a target came from. */
 const MANY = 100;
 
-export type SideBySide = ReturnType<typeof openSideBySide>;
-
 export function openSideBySide(parts: SideBySideParts) {
   const { settings, db, keyring, directory, targets, metrics, log, endings, scopes } = parts;
   const { provider, sessions } = settings;

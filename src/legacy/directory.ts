@@ -12,7 +12,7 @@ import type { LegacySettings } from './legacy-settings.ts';
 import { wayInto } from './legacy-settings.ts';
 import { chooseRow } from './login-match.ts';
 import { mapRecord } from './mapping.ts';
-import { idOf, subjectOf } from './subjects.ts';
+import { idOf, subjectOf, subjectPrefix } from './subjects.ts';
 import { UserCache } from './user-cache.ts';
 
 export interface Directory {
@@ -56,7 +56,7 @@ export function openDirectory(settings: LegacySettings, options: DirectoryOption
   const { connector = openConnector(settings), now = Date.now, elapsed = () => performance.now() } = options;
   const limits = { freshMs: settings.cacheSeconds * 1_000, staleMs: settings.staleSeconds * 1_000 };
   const cache = new UserCache(limits, elapsed);
-  const prefix = settings.subjects === 'bare' ? '' : `${settings.store}:`;
+  const prefix = subjectPrefix(settings);
   const asking = (): Ask => {
     const breaker = new CircuitBreaker(elapsed);
     return (work) => breaker.run(() => withinDeadline(work, settings.timeoutMs));

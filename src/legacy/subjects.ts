@@ -1,8 +1,13 @@
 /** Subjects and the store's ids: `shop:4711` and `4711`, or the bare id for both. */
 import { FootbridgeError } from '../errors.ts';
+import type { LegacySettings } from './legacy-settings.ts';
 
 /** OpenID Connect Core section 2: 255 ASCII characters at most. */
 const SUBJECT = /^[\x21-\x7e]{1,255}$/;
+
+/** What stands before the ids of this store. */
+export const subjectPrefix = ({ store, subjects }: Pick<LegacySettings, 'store' | 'subjects'>): string =>
+  subjects === 'bare' ? '' : `${store}:`;
 
 /** Throws mapping_failed for an id that no subject can be made of. */
 export function subjectOf(prefix: string, id: string): string {

@@ -11,6 +11,7 @@ import { count } from '../settings.ts';
 import type { Queryable } from '../store/db.ts';
 import { signingKey } from '../targets/target-settings.ts';
 import type { User } from '../user.ts';
+import type { StoreSubjects } from './store-subjects.ts';
 
 /** A login that has just succeeded. */
 export interface LegacyLogin {
@@ -117,7 +118,7 @@ export interface LegacyAppDeps {
   /** For what a framework binds a session to, such as the user's password hash. */
   readonly directory: Pick<Directory, 'findBySub' | 'legacyIdOf'>;
   /** The legacy stores, and what stands before a primary key in our `sub`: `shop:`, or nothing. */
-  readonly stores?: readonly { readonly name: string; readonly prefix: string }[];
+  readonly stores?: readonly StoreSubjects[];
   /** Seconds since the epoch; the system's clock by default. */
   readonly nowSeconds?: () => number;
 }

@@ -21,9 +21,10 @@ import { checking } from './legacy-session-rounds.ts';
 import type { LegacySessionSettings } from './legacy-session-settings.ts';
 import { visitApps } from './legacy-session-visits.ts';
 import { createAll } from './making.ts';
-import type { OpenApp, StoreSubjects } from './opened-app.ts';
+import type { OpenApp } from './opened-app.ts';
 import { isConcerned, openConfigured, openedApp } from './opened-app.ts';
 import { acceptFrom, recogniseAt } from './recognising.ts';
+import type { StoreSubjects } from './store-subjects.ts';
 
 export type { BrowserRequest, CreateFailure, FoundSession, LegacyLogin } from './legacy-app.ts';
 

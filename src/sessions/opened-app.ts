@@ -5,6 +5,7 @@ import { openGate } from './app-gate.ts';
 import { APP_KINDS } from './apps/index.ts';
 import type { LegacyApp, LegacyAppDeps } from './legacy-app.ts';
 import type { LegacyAppSettings } from './legacy-session-settings.ts';
+import type { StoreSubjects } from './store-subjects.ts';
 
 export interface OpenedApp {
   readonly name: string;
@@ -22,12 +23,6 @@ export const openConfigured: OpenApp = (settings, deps) => {
   const kind = APP_KINDS[settings.kind] as { open: OpenApp };
   return kind.open(settings, deps);
 };
-
-export interface StoreSubjects {
-  readonly name: string;
-  /** What stands before a primary key in our `sub`: `shop:`, or nothing. */
-  readonly prefix: string;
-}
 
 /** Throws config_invalid for an app that cannot do what its settings ask of it. */
 export function openedApp(

@@ -41,9 +41,6 @@ export function openMarks(keyring: Keyring, readAs: string): Marks {
   };
 }
 
-/** Whether a new password would be noticed: not where the store shows none, because it checks them itself. */
-export const showsPassword = ({ credentials }: LegacyEntry): boolean => credentials.passwords.length > 0;
-
 export const wasGone = (mark: Buffer | null): boolean => mark?.[0] === GONE;
 
 /** What was known stays known: whoever is found again is compared with it. */

@@ -11,10 +11,11 @@ import type { LegacyEntry, User } from '../user.ts';
 import type { FoundSession, LegacyPerson } from './legacy-app.ts';
 import type { LegacyAppSettings } from './legacy-session-settings.ts';
 import type { LegacySessionDeps, RecognitionOutcome } from './legacy-sessions.ts';
-import type { StoreSubjects } from './opened-app.ts';
 import type { LegacySessionRow, NewLegacySession } from './registry.ts';
 import { idsOf, legacySessionById } from './registry.ts';
 import { hasSecondFactor, plausibleAmr, showsTwoFactors } from './second-factor.ts';
+import type { StoreSubjects } from './store-subjects.ts';
+import { prefixOf } from './store-subjects.ts';
 
 export interface JudgeDeps extends Pick<LegacySessionDeps, 'directory' | 'personEndedAt' | 'watchParts'> {
   readonly db: Queryable;
@@ -74,7 +75,7 @@ export async function personOf(
   app: Pick<LegacyAppSettings, 'store'>,
   { by, value }: LegacyPerson,
 ): Promise<LegacyEntry | undefined> {
-  const prefix = prefixOf(app, stores);
+  const prefix = prefixOf(app.store, stores);
   if (by === 'login') {
     const entry = await directory.findByLogin(value);
     return entry?.user.sub.startsWith(prefix ?? '') ? entry : undefined;
@@ -87,12 +88,6 @@ export async function personOf(
   const entry = await directory.findBySub(sub);
   // A store may have compared more generously than we do.
   return entry?.user.sub === sub && entry.user.legacyId === legacyId ? entry : undefined;
-}
-
-/** Undefined: any of several. */
-function prefixOf({ store }: Pick<LegacyAppSettings, 'store'>, stores: readonly StoreSubjects[]) {
-  if (store !== undefined) return stores.find(({ name }) => name === store)?.prefix;
-  return stores.length === 1 ? stores[0]!.prefix : undefined;
 }
 
 interface Evidence {

@@ -23,6 +23,8 @@ import {
   noteChecked,
   noteEndedUnseen,
 } from './registry.ts';
+import type { StoreSubjects } from './store-subjects.ts';
+import { prefixOf } from './store-subjects.ts';
 
 export interface Redeemed {
   readonly app: string;
@@ -40,7 +42,7 @@ export interface ToldDeps extends SignedCallDeps {
   readonly issuer: string;
   readonly directory: Pick<Directory, 'findByLogin'>;
   /** The legacy stores, and what stands before a primary key in our `sub`. */
-  readonly stores: readonly { readonly name: string; readonly prefix: string }[];
+  readonly stores: readonly StoreSubjects[];
   readonly endings: Pick<Endings, 'end'>;
   /** Writes the app's session down. */
   readonly onRedeemed: (redeemed: Redeemed) => Promise<void>;
@@ -201,9 +203,7 @@ async function subjectOf(
   { store }: LegacyAppSettings,
   { by, value }: LegacyPerson,
 ): Promise<string | undefined> {
-  const [only, another] = stores;
-  const prefix =
-    store === undefined && !another ? only?.prefix : stores.find(({ name }) => name === store)?.prefix;
+  const prefix = prefixOf(store, stores);
   if (by === 'id') return prefix === undefined ? undefined : prefix + value;
   if (by === 'subject') return value.startsWith(prefix ?? '') ? value : undefined;
   const found = await directory.findByLogin(value).catch((error: unknown) => {

@@ -1,6 +1,7 @@
 /** Frameworks that bind a session to the password it was made with: a new password ends it. */
 import type { LegacyAppDeps, LegacyPerson } from '../legacy-app.ts';
 import type { OpenFormat, SessionContent } from '../session-format.ts';
+import { prefixOf } from '../store-subjects.ts';
 
 type Columns = Readonly<Record<string, unknown>>;
 
@@ -35,8 +36,7 @@ function subjectOf(
 ): string | undefined {
   if (by === 'subject') return value;
   if (by === 'login') return undefined;
-  const owners = (stores ?? []).filter(({ name }) => store === undefined || name === store);
-  const [owner] = owners.length === 1 ? owners : [];
-  const sub = owner && owner.prefix + value;
+  const prefix = prefixOf(store, stores ?? []);
+  const sub = prefix === undefined ? undefined : prefix + value;
   return sub !== undefined && directory.legacyIdOf(sub) === value ? sub : undefined;
 }
