@@ -27,6 +27,9 @@ export const ERRORS = {
   ],
   target_refused: [502, 'The target refused what it was asked for.'],
   target_unavailable: [503, 'The target does not answer at the moment.'],
+  batch_not_found: [404, 'There is no batch of this name.'],
+  batch_exists: [409, 'There is a batch of this name already, with another plan.'],
+  batch_state: [409, 'The batch is not in a state for that.'],
   target_without_api: [409, 'The settings do not say how to reach this target’s API.'],
   survey_running: [409, 'Another survey of this store is running.'],
   second_factor_missing: [

@@ -3,6 +3,9 @@
  * target's own calls, and the target's own errors into these outcomes.
  */
 
+import type { Secret } from '../settings.ts';
+import type { Passkey, TotpSecret } from '../user.ts';
+
 /** A person as they are to be at the target; made of the legacy entry by `migration/moving/target-user.ts`. */
 export interface TargetUser {
   /** Our subject: the id under which the target knows this person at us, its external identity provider. */
@@ -29,8 +32,16 @@ export interface TargetUser {
    * password at all, which is then proved here. As long as it stands there, the user has no password.
    */
   readonly placeholder?: NonNullable<TargetUser['password']>;
+  /** The target asks us when this person types a password: for kinds that take a mark in a password's place. */
+  readonly isTypedHere?: true;
   /** Base 32 (RFC 4648), no padding. */
   readonly totpSecret?: string;
+  /** Of `totpSecret`; where absent what RFC 6238 suggests: SHA-1, six digits, thirty seconds. */
+  readonly totpRules?: Pick<TotpSecret, 'algorithm' | 'digits' | 'periodSeconds'>;
+  /** Only those whose kind says `passkeys`, with a user handle. */
+  readonly passkeys?: readonly Passkey[];
+  /** In clear, as their owner knows them; only for kinds that say `recoveryCodes`. */
+  readonly recoveryCodes?: readonly string[];
   /** Accounts at further external identity providers, by the provider's id at the target; ours is not among them. */
   readonly identityProviderLinks: readonly TargetLink[];
   readonly metadata: Readonly<Record<string, string>>;
@@ -52,7 +63,15 @@ export interface TargetGrant {
 }
 
 /** What of a user a target has stored. */
-export type Stored = 'profile' | 'password' | 'totp' | 'links' | 'metadata' | 'grants';
+export type Stored =
+  | 'profile'
+  | 'password'
+  | 'totp'
+  | 'passkeys'
+  | 'recoveryCodes'
+  | 'links'
+  | 'metadata'
+  | 'grants';
 
 /** What a target could not store, and why; `code` is the target's own. */
 export interface NotStored {
@@ -74,7 +93,13 @@ export type ImportOutcome =
   /** The target will never take this user as they are. `code` is the target's own. */
   | { readonly kind: 'refused'; readonly code: string; readonly sentence: string }
   /** Another try may succeed: nobody knows whether this one did. */
-  | { readonly kind: 'unavailable'; readonly code: string; readonly retryAfterSeconds?: number };
+  | {
+      readonly kind: 'unavailable';
+      readonly code: string;
+      readonly retryAfterSeconds?: number;
+      /** It is well, did nothing, and wants fewer calls (429). */
+      readonly isThrottled?: true;
+    };
 
 /** A user as the target has them. */
 export interface FoundUser {
@@ -85,6 +110,14 @@ export interface FoundUser {
   readonly organization?: string;
   readonly state: 'active' | 'inactive' | 'locked' | 'initial' | 'deleted';
   readonly email?: { readonly address: string; readonly isVerified: boolean };
+  /** The next ones only where the target tells them with the user. */
+  readonly phone?: { readonly number: string; readonly isVerified: boolean };
+  readonly givenName?: string;
+  readonly familyName?: string;
+  readonly nickname?: string;
+  readonly displayName?: string;
+  readonly locale?: string;
+  readonly grants?: readonly TargetGrant[];
   readonly hasPassword: boolean;
   readonly hasTotp: boolean;
   /** All external identity providers, ours included. */
@@ -105,9 +138,45 @@ export interface TargetSession {
 }
 
 export interface ImportOptions {
-  /** Through the target's interface for many at once, where it has one. */
+  /**
+   * Through the target's interface for many at once, where it has one. `created` then rests on the target's word for it
+   * and is not read back; `stored` names what of each user was in the message that it took.
+   */
   readonly bulk?: boolean;
   readonly signal?: AbortSignal;
+}
+
+/** What of a profile can be compared and replaced. */
+export const PROFILE_FIELDS = [
+  'username',
+  'givenName',
+  'familyName',
+  'nickname',
+  'displayName',
+  'locale',
+  'email',
+  'phone',
+] as const;
+export type ProfileField = (typeof PROFILE_FIELDS)[number];
+
+/** A page of all users of a target. */
+export interface UserPage {
+  readonly users: readonly FoundUser[];
+  /** Where the next page begins; absent on the last one. */
+  readonly next?: string;
+}
+
+/** One request as it would be sent, for people to read. The Authorization header is not in it; secrets are. */
+export interface Preview {
+  readonly method: string;
+  readonly path: string;
+  readonly body: unknown;
+}
+
+/** Opens an account to whoever has it: never logged, never in an answer of ours. */
+export interface ResetLink {
+  readonly url: Secret;
+  readonly expiresAt: Date;
 }
 
 /**
@@ -139,6 +208,16 @@ export interface TargetConnection {
     found: FoundUser,
     user: TargetUser,
   ): Promise<{ readonly stored: readonly Stored[]; readonly missing: readonly NotStored[] }>;
+  /** All users of the target, a page at a time, each once however long it takes; whoever comes meanwhile may be missed. */
+  users?(options: { readonly after?: string; readonly limit: number }): Promise<UserPage>;
+  /** Writes these fields of `user` over what `found` has there; a field that `user` lacks is taken away where the target can. */
+  update?(found: FoundUser, user: TargetUser, fields: readonly ProfileField[]): Promise<void>;
+  /** What `importUsers(users, { bulk: true })` would send, without sending anything. */
+  preview?(users: readonly TargetUser[]): Promise<readonly Preview[]>;
+  /** The target mails them a way to choose a new password; throws target_refused where they have no address. */
+  mailReset?(targetUserId: string): Promise<void>;
+  /** A link to the target's page where they choose one, for us to mail. */
+  resetLink?(targetUserId: string): Promise<ResetLink>;
   /** Replaces the password. */
   setPassword(targetUserId: string, password: NonNullable<TargetUser['password']>): Promise<void>;
   /** The next four answer nothing when it is so already, also for a user who is gone. */

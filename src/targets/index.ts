@@ -10,9 +10,9 @@ import type { HashReader, Target, TargetKind, Targets } from './target.ts';
 import type { TargetSettings } from './target-settings.ts';
 import { zitadel } from './zitadel/index.ts';
 
-export const TARGET_KINDS = { zitadel, keycloak, generic } satisfies Record<string, TargetKind>;
+export const TARGET_KINDS = { zitadel, keycloak, kratos, cidaas, generic } satisfies Record<string, TargetKind>;
 
-/** The systems that hashes can be written for, those included that nobody can be moved to yet. */
+/** The systems that hashes can be written for, those included that nobody can be moved to. */
 export const HASH_READERS = {
   zitadel,
   kratos,

@@ -19,7 +19,11 @@ export const apiSettings = z
     clientCredentials: z
       .strictObject({ clientId: id.describe('The client with a service account.'), secret })
       .optional()
-      .describe('Instead of a token, at Keycloak: a client of the realm that gets tokens of its own.'),
+      .describe('Instead of a token, at Keycloak and cidaas: a client that gets tokens of its own.'),
+    open: z
+      .literal(true)
+      .optional()
+      .describe('Instead of a token: it asks for none, as Ory Kratos’ own admin API.'),
     realm: id.optional().describe('At Keycloak: the realm that its users are in.'),
     identityProvider: id
       .optional()
@@ -28,9 +32,9 @@ export const apiSettings = z
     perSecond: count(1, 1_000, 25).describe('Calls per second and node.'),
   })
   .refine(
-    ({ token, serviceUser, clientCredentials }) =>
-      [token, serviceUser, clientCredentials].filter((way) => way !== undefined).length === 1,
-    { error: 'expected one of token, serviceUser, clientCredentials' },
+    ({ token, serviceUser, clientCredentials, open }) =>
+      [token, serviceUser, clientCredentials, open].filter((way) => way !== undefined).length === 1,
+    { error: 'expected one of token, serviceUser, clientCredentials, open' },
   );
 
 /** Which users: the first rule that fits counts. */

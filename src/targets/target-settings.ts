@@ -3,7 +3,9 @@ import { createPublicKey } from 'node:crypto';
 import { z } from 'zod';
 import type { AcceptedFormat } from '../credentials/accepted-format.ts';
 import { count, httpUrl, secret } from '../settings.ts';
+import { cidaasSettings } from './cidaas/cidaas-settings.ts';
 import { TARGET_KINDS } from './index.ts';
+import { kratosSettings } from './kratos/kratos-settings.ts';
 import { apiSettings, moveSettings, targetSessionSettings, userSettings } from './move-settings.ts';
 import { setupSettings } from './setup-settings.ts';
 
@@ -141,6 +143,8 @@ export const oneTargetSettings = z.strictObject({
     .describe('The fuse that stops a stolen credential.'),
   ticketSeconds: count(10, 300, 300).describe('How long after a login its ticket is good.'),
   api: apiSettings.exactOptional().describe('How we reach its API; without it the target only fetches.'),
+  kratos: kratosSettings.exactOptional().describe('What only Ory Kratos and Ory Network need to know.'),
+  cidaas: cidaasSettings.exactOptional().describe('What only cidaas needs to know.'),
   users: userSettings.prefault({}).describe('What its users look like.'),
   move: moveSettings.prefault({}).describe('When people are moved, and how.'),
   sessions: targetSessionSettings

@@ -31,10 +31,44 @@ export interface HashReader {
   readonly evidence: 'run' | 'documentation';
 }
 
+/** What a kind's API can do with many people, for whoever plans a batch. */
+export interface Capabilities {
+  /** Whose ids its users get: what we ask for, or what it makes up. */
+  readonly ids: 'ours' | 'theirs';
+  /**
+   * What keeps a second try from making a second user: our user id; an id of ours that is unique there; the link to our
+   * subject, which we look for; or that it takes whoever comes again for the same person.
+   */
+  readonly uniqueBy: 'user-id' | 'external-id' | 'link' | 'upsert';
+  readonly batch: {
+    /** Users per call that it is comfortable with, and at most. */
+    readonly users: number;
+    readonly max: number;
+    /** At most, where one of them has no hash but a password in clear. */
+    readonly maxWithPlain?: number;
+    /** Whether it says of each what became of them, or takes all or none. */
+    readonly rowErrors: boolean;
+    /** Users per second that were measured, or are documented, on two cores: for forecasts. */
+    readonly usersPerSecond: number;
+  };
+  /** Web Authentication credentials, recovery codes in clear, accounts elsewhere, our metadata, roles. */
+  readonly passkeys: boolean;
+  readonly recoveryCodes: boolean;
+  readonly links: boolean;
+  readonly metadata: boolean;
+  readonly grants: boolean;
+  /** How it comes to ask us about a password typed there: with a placeholder hash, a mark of its own, or not at all. */
+  readonly typedPasswords: 'placeholder' | 'mark' | 'no';
+  /** Whether it mails people a way to a new password, or gives us a link to mail. */
+  readonly reset: 'mail' | 'link' | 'no';
+}
+
 /** A system that people can be moved to. */
 export interface TargetKind extends HashReader {
   readonly totp: TotpRules;
   readonly needs: readonly NeededClaim[];
+  /** Of those that `connect`. */
+  readonly capabilities?: Capabilities;
   /** Opens its API; a kind without it only fetches. Connects when first asked. */
   connect?(target: Target, deps: ConnectDeps): TargetConnection;
   /** What it calls at us. */

@@ -3,9 +3,9 @@
  * `password_hash_info` of a user. It does not say which digest its PBKDF2 has, nor how HMACs other than HMAC-SHA-256
  * are named: an operator who has tried one adds it to the target's `accepts`.
  */
-import type { HashReader } from '../target.ts';
+import type { TargetKind } from '../target.ts';
 
-export const cidaas: HashReader = {
+export const cidaas: TargetKind = {
   kind: 'cidaas',
   evidence: 'documentation',
   accepts: [
@@ -21,4 +21,6 @@ export const cidaas: HashReader = {
     { write: 'hmac-cidaas', digests: ['sha256'] },
     { write: 'digest-cidaas', digests: ['sha1', 'sha256'] },
   ],
+  totp: { algorithms: [], digits: [], periodSeconds: [] },
+  needs: ['email'],
 };

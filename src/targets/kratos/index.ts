@@ -2,11 +2,11 @@
  * Ory Kratos and Ory Network: the comparers of its hash package (b86338d) with the bounds that an import is checked
  * against. No phpass, Drupal, apr1 or yescrypt. `pbkdf2-sha224` and `-sha384` are SHA-3 there: they are not listed.
  */
-import type { HashReader } from '../target.ts';
+import type { TargetKind } from '../target.ts';
 
 const SHA_CRYPT = [1_000, 999_999_999] as const;
 
-export const kratos: HashReader = {
+export const kratos: TargetKind = {
   kind: 'kratos',
   evidence: 'run',
   accepts: [
@@ -21,4 +21,6 @@ export const kratos: HashReader = {
     { write: 'hmac-kratos', digests: ['md5', 'sha1', 'sha224', 'sha256', 'sha384', 'sha512'] },
     { write: 'digest-kratos', digests: ['md5', 'sha1', 'sha256', 'sha512'] },
   ],
+  totp: { algorithms: ['SHA1'], digits: [6], periodSeconds: [30] },
+  needs: [],
 };
