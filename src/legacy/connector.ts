@@ -32,6 +32,8 @@ export interface Connector {
   findByLogin(login: string): Promise<readonly LegacyRow[]>;
   /** Every row with this primary key by the store's own comparison; the caller checks `id` again. */
   findById(id: string): Promise<readonly LegacyRow[]>;
+  /** Capability: many at once, in any order; ids that are not there are left out. */
+  findByIds?(ids: readonly string[]): Promise<readonly LegacyRow[]>;
   /** One cheap round trip; throws legacy_unavailable. */
   ping(): Promise<void>;
   close(): Promise<void>;

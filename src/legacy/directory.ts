@@ -6,7 +6,7 @@ import type { Connector, LegacyRow, Related } from './connector.ts';
 import { MAX_RELATED_ROWS } from './connector.ts';
 import { withinDeadline } from './deadline.ts';
 import type { DirectoryEntry } from './entries.ts';
-import { readEntries } from './entries.ts';
+import { findEntries, readEntries } from './entries.ts';
 import { textsFrom } from './fields.ts';
 import type { LegacySettings } from './legacy-settings.ts';
 import { wayInto } from './legacy-settings.ts';
@@ -25,6 +25,8 @@ export interface Directory {
   findByLogin(login: string): Promise<LegacyEntry | undefined>;
   /** By subject, read afresh, with credentials. Throws user_ambiguous, legacy_unavailable, mapping_failed. */
   findBySub(sub: string): Promise<LegacyEntry | undefined>;
+  /** Many at once, read afresh: those who are there, with their error where one cannot be mapped. Throws legacy_unavailable. */
+  findBySubs(subs: readonly string[]): Promise<ReadonlyMap<string, DirectoryEntry>>;
   /** By subject, without credentials; may be some seconds old, and older while the store does not answer. */
   userBySub(sub: string): Promise<User | undefined>;
   /** The user has changed: what is in memory is no longer true. */
@@ -106,6 +108,10 @@ export function openDirectory(settings: LegacySettings, options: DirectoryOption
       return read(async () => chooseRow(await connector.findByLogin(login), login, loginsOf));
     },
     findBySub,
+    findBySubs: (subs) => {
+      const ids = subs.flatMap((sub) => idOf(prefix, sub) ?? []);
+      return findEntries(connector, { ask: asking(), prefix, entryOf }, ids);
+    },
     userBySub: async (sub) => {
       const fresh = cache.fresh(sub);
       if (fresh) return fresh;

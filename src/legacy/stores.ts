@@ -32,6 +32,11 @@ function joined(all: readonly Store[], collisions: LegacyStores['collisions']): 
       return collisions === 'first' ? firstOf(asked, login) : onlyOneOf(asked, login);
     },
     findBySub: async (sub) => ownerOf(sub)?.findBySub(sub),
+    findBySubs: async (subs) => {
+      const owned = Map.groupBy(subs, ownerOf);
+      const found = await Promise.all([...owned].map(([store, own]) => store?.findBySubs(own) ?? []));
+      return new Map(found.flatMap((entries) => [...entries]));
+    },
     userBySub: async (sub) => ownerOf(sub)?.userBySub(sub),
     forget: (sub) => ownerOf(sub)?.forget(sub),
     ...(all.some((store) => store.flag)

@@ -65,49 +65,50 @@ export const LEDGER_COLUMNS = `target, sub, legacy_id as "legacyId", state, vers
   migrated_at as "migratedAt", state_changed_at as "stateChangedAt", password, made, removals,
   released_of as "releasedOf"`;
 
-/** What an event writes besides the state: column → expression, and the values of its expressions from $3 on. */
-export interface Writes {
-  readonly columns: Readonly<Record<string, string>>;
-  readonly values?: (move: Move) => unknown[];
-}
+/** What a move may bring along, and its type in SQL. */
+export const MOVE_VALUES = {
+  legacyId: 'text',
+  amr: 'text[]',
+  password: 'text',
+  releasedOf: 'text',
+  targetUserId: 'text',
+  made: 'boolean',
+  removed: 'boolean',
+  unlinked: 'boolean',
+} as const satisfies Partial<Record<keyof Move, string>>;
+export type MoveValue = keyof typeof MOVE_VALUES;
 
-export const WRITES: Readonly<Record<Event, Writes>> = {
-  prove: {
-    columns: { proved_at: 'now()', legacy_id: '$3::text', amr: '$4::text[]' },
-    values: ({ legacyId, amr }) => [legacyId ?? null, amr ?? null],
-  },
-  enqueue: { columns: { legacy_id: '$3::text' }, values: ({ legacyId }) => [legacyId ?? null] },
+/** What an event writes besides the state: column → expression, in which `{name}` is a value of the move and `l` the row. */
+export const WRITES: Readonly<Record<Event, Readonly<Record<string, string>>>> = {
+  prove: { proved_at: 'now()', legacy_id: '{legacyId}', amr: '{amr}' },
+  enqueue: { legacy_id: '{legacyId}' },
   release: {
-    columns: {
-      released_at: 'now()',
-      password: '$3::text',
-      released_of: `case when $4::text is null or l.released_of = $4::text then l.released_of
-        when l.released_of is null then $4::text else 'changed' end`,
-    },
-    values: ({ password, releasedOf }) => [password ?? null, releasedOf ?? null],
+    released_at: 'now()',
+    password: '{password}',
+    released_of: `case when {releasedOf} is null or l.released_of = {releasedOf} then l.released_of
+        when l.released_of is null then {releasedOf} else 'changed' end`,
   },
-  create: {
-    columns: { created_at: 'now()', target_user_id: '$3::text', made: '$4::boolean' },
-    values: ({ targetUserId, made }) => [targetUserId, made ?? null],
-  },
-  confirm: { columns: { migrated_at: 'now()' } },
+  create: { created_at: 'now()', target_user_id: '{targetUserId}', made: '{made}' },
+  confirm: { migrated_at: 'now()' },
   revert: {
-    columns: {
-      proved_at: 'null',
-      amr: 'null',
-      released_at: 'null',
-      created_at: 'null',
-      migrated_at: 'null',
-      password: 'null',
-      released_of: 'null',
-      removals: 'l.removals + $3::int',
-      target_user_id: 'case when $4::boolean then null else l.target_user_id end',
-    },
-    values: ({ removed, unlinked }) => [removed ? 1 : 0, unlinked ?? false],
+    proved_at: 'null',
+    amr: 'null',
+    released_at: 'null',
+    created_at: 'null',
+    migrated_at: 'null',
+    password: 'null',
+    released_of: 'null',
+    removals: 'l.removals + coalesce({removed}, false)::int',
+    target_user_id: 'case when {unlinked} then null else l.target_user_id end',
   },
-  'cut-over': { columns: {} },
-  retire: { columns: {} },
-  exclude: { columns: {} },
-  fail: { columns: {} },
-  delete: { columns: {} },
+  'cut-over': {},
+  retire: {},
+  exclude: {},
+  fail: {},
+  delete: {},
 };
+
+/** Fills in the values' names; the names that were there, in the order of their first use. */
+export function fillIn(expression: string, value: (name: MoveValue) => string): string {
+  return expression.replace(/\{(\w+)\}/g, (_, name: MoveValue) => value(name));
+}

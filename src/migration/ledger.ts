@@ -3,58 +3,53 @@
  * table of transitions, writes the row, the outbox and the audit record, all or nothing.
  */
 import { FootbridgeError } from '../errors.ts';
-import { auditPart } from '../store/audit-log.ts';
+import { auditEachPart, auditPart } from '../store/audit-log.ts';
 import type { Queryable } from '../store/db.ts';
 import { sqlStateOf, statement, UNIQUE_VIOLATION } from '../store/db.ts';
 import type { Part } from '../store/statement.ts';
 import { BLOCKED_OF } from './blocked-rewrites.ts';
 import { CAPTURED_OF, wipePart } from './captured-passwords.ts';
-import type { LedgerRow, Move } from './ledger-row.ts';
-import { LEDGER_COLUMNS as COLUMNS, WRITES } from './ledger-row.ts';
+import type { LedgerRow, Move, MoveValue } from './ledger-row.ts';
+import { LEDGER_COLUMNS as COLUMNS, fillIn, MOVE_VALUES, WRITES } from './ledger-row.ts';
+import type { Column } from './ledger-ways.ts';
+import { columnOf, list, setFor, waysOf } from './ledger-ways.ts';
 import type { Event, State } from './states.ts';
-import { EVENTS, hasTargetUser, nextState, STATES, statesBefore, TRANSITIONS } from './states.ts';
+import { EVENTS, hasTargetUser, nextState, STATES, statesBefore } from './states.ts';
 
 export type { LedgerRow, Move, PasswordOutcome } from './ledger-row.ts';
 
+interface MoveText {
+  readonly text: string;
+  readonly gate: 'and' | 'where';
+  /** What it takes from $3 on. */
+  readonly names: readonly MoveValue[];
+}
+
 /** The statement that makes one event happen, generated from the table of transitions. */
-function moveText(event: Event): { text: string; gate: string } {
+function moveText(event: Event): MoveText {
+  const names: MoveValue[] = [];
+  const parameter = (name: MoveValue) => {
+    if (!names.includes(name)) names.push(name);
+    return `$${names.indexOf(name) + 3}::${MOVE_VALUES[name]}`;
+  };
+  const writes = Object.entries(WRITES[event]);
+  const columns = writes.map(([column, text]) => [column, fillIn(text, parameter)] as const);
   const from = statesBefore(event);
-  const next = `case l.state ${from.map((state) => `when '${state}' then '${TRANSITIONS[state][event]}'`).join(' ')} end`;
-  const stays = from.filter((state) => TRANSITIONS[state][event] === state);
-  const moves = stays.length ? `l.state not in (${list(stays)})` : 'true';
-  const columns = Object.entries(WRITES[event].columns);
-  const set = [
-    'from_state = l.state',
-    `state = ${next}`,
-    `version = l.version + (${moves})::int`,
-    `state_changed_at = case when ${moves} then now() else l.state_changed_at end`,
-    ...columns.map(([column, expression]) => `${column} = ${expression}`),
-  ].join(', ');
+  const set = setFor(waysOf([event]), columns);
   const first = nextState('legacy', event);
   if (!first) {
     const text = `update ledger l set ${set} where target = $1::text and sub = $2::text and l.state in (${list(from)})`;
-    return { text, gate: 'and' };
+    return { text, gate: 'and', names };
   }
   // Nobody is in the ledger before something happens to them: no row means `legacy`.
-  const names = ['target', 'sub', 'state', 'from_state', ...columns.map(([column]) => column)];
-  const values = [
-    '$1::text',
-    '$2::text',
-    `'${first}'`,
-    `'legacy'`,
-    ...columns.map(([, expression]) => expression),
-  ];
-  const text = `insert into ledger as l (${names.join(', ')}) select ${values.join(', ')} %gate%
+  const into = ['target', 'sub', 'state', 'from_state', ...columns.map(([column]) => column)];
+  const values = ['$1::text', '$2::text', `'${first}'`, `'legacy'`, ...columns.map(([, text]) => text)];
+  const text = `insert into ledger as l (${into.join(', ')}) select ${values.join(', ')} %gate%
     on conflict (target, sub) do update set ${set} where l.state in (${list(from)})`;
-  return { text, gate: 'where' };
+  return { text, gate: 'where', names };
 }
 
-const list = (states: readonly State[]) => states.map((state) => `'${state}'`).join(', ');
-
-const MOVES = Object.fromEntries(EVENTS.map((event) => [event, moveText(event)])) as Record<
-  Event,
-  ReturnType<typeof moveText>
->;
+const MOVES = Object.fromEntries(EVENTS.map((event) => [event, moveText(event)])) as Record<Event, MoveText>;
 
 /** The target has the secrets, or never will. */
 const WIPES: ReadonlySet<Event> = new Set(['confirm', 'retire', 'exclude', 'delete']);
@@ -65,14 +60,14 @@ const WIPES: ReadonlySet<Event> = new Set(['confirm', 'retire', 'exclude', 'dele
  */
 export function moveParts(move: Move, after?: string): Part[] {
   const { event, target, sub, actor, subject, detail } = move;
-  const { text, gate } = MOVES[event];
+  const { text, gate, names } = MOVES[event];
   const condition = after ? `${gate} exists (select from ${after})` : '';
   const gated = text.includes('%gate%') ? text.replace('%gate%', condition) : `${text} ${condition}`;
   return [
     {
       name: 'ledger_row',
       text: `${gated} returning ${COLUMNS}, from_state`,
-      values: [target, sub, ...(WRITES[event].values?.(move) ?? [])],
+      values: [target, sub, ...names.map((name) => move[name] ?? null)],
     },
     { name: 'ledger_moved', text: 'select * from ledger_row where from_state <> state', values: [] },
     {
@@ -85,6 +80,63 @@ export function moveParts(move: Move, after?: string): Part[] {
     auditPart({ actor, action: `ledger.${event}`, subject, detail: { target, ...detail } }, 'ledger_moved'),
   ];
 }
+
+export interface EachMove {
+  readonly target: string;
+  readonly actor: string;
+  /** One after the other, in one go; those that are not legal where somebody is are left out, but never the last. */
+  readonly events: readonly Event[];
+  /** Of the audit record. */
+  readonly action: string;
+}
+
+/**
+ * The same for many people at once: for each row of the earlier part `after`, which has the columns sub, subject, detail,
+ * and those of the events' values. `ledger_row` has target, sub, from_state, state and version of those who were moved.
+ */
+export function moveEachParts({ target, actor, events, action }: EachMove, after: string): Part[] {
+  const ways = waysOf(events);
+  const written = Object.assign({}, ...events.map((event) => WRITES[event])) as Record<string, string>;
+  const columns = Object.entries(written).map(
+    ([column, text]): Column => [column, fillIn(text, (name) => `m.${columnOf(name)}`)],
+  );
+  const answer = 'l.target, l.sub, l.from_state, l.state, l.version';
+  const first = ways.get('legacy');
+  const into = ['target', 'sub', 'state', 'from_state', 'version', ...columns.map(([column]) => column)];
+  const fresh = `insert into ledger as l (${into.join(', ')})
+    select $1::text, m.sub, '${first?.to}', 'legacy', ${first?.moves}${columns.map(([, text]) => `, ${text}`).join('')}
+    from ${after} m cross join (select null::text as released_of) l
+    where not exists (select from ledger k where k.target = $1::text and k.sub = m.sub)
+    on conflict (target, sub) do nothing returning ${answer}`;
+  const moved = `update ledger l set ${setFor(ways, columns)} from ${after} m
+    where l.target = $1::text and l.sub = m.sub and l.state in (${list([...ways.keys()])}) returning ${answer}`;
+  const both = `select * from ledger_known${first ? ' union all select * from ledger_fresh' : ''}`;
+  return [
+    ...(first ? [{ name: 'ledger_fresh', text: fresh, values: [target] }] : []),
+    { name: 'ledger_known', text: moved, values: [target] },
+    { name: 'ledger_row', text: both, values: [] },
+    {
+      name: 'ledger_told',
+      text: `insert into ledger_outbox (target, sub, event, from_state, to_state, version)
+        select target, sub, $1::text, from_state, state, version from ledger_row where from_state <> state`,
+      values: [events.at(-1)],
+    },
+    ...(events.some((event) => WIPES.has(event)) ? [wipePart('ledger_row')] : []),
+    {
+      name: 'ledger_heard',
+      text: `select m.subject, m.detail from ledger_row join ${after} m using (sub)`,
+      values: [],
+    },
+    auditEachPart({ actor, action }, 'ledger_heard'),
+  ];
+}
+
+/** A part named `ledger_standings` with the columns of a `LedgerRow` for the users of an earlier part that have a row. */
+export const standingsPart = (target: string, after: string): Part => ({
+  name: 'ledger_standings',
+  text: `select ${COLUMNS} from ledger where target = $1::text and sub = any(array(select sub from ${after}))`,
+  values: [target],
+});
 
 export interface Proof {
   readonly target: string;
@@ -197,6 +249,25 @@ const STATES_OF = statement(`select ${COLUMNS} from ledger where sub = $1 order 
 /** Where one user stands at every target that knows them. */
 export function states(q: Queryable, sub: string): Promise<LedgerRow[]> {
   return q.run<LedgerRow>(STATES_OF, [sub]);
+}
+
+const STATES_AT = statement('select sub, state from ledger where target = $1 and sub = any($2::text[])');
+
+/** Where these users stand at one target; those without a row are `legacy` and left out. */
+export async function statesAt(
+  q: Queryable,
+  target: string,
+  subs: readonly string[],
+): Promise<ReadonlyMap<string, State>> {
+  const rows = await q.run<{ sub: string; state: State }>(STATES_AT, [target, subs]);
+  return new Map(rows.map(({ sub, state }) => [sub, state]));
+}
+
+const PAGE = statement(`select ${COLUMNS} from ledger where target = $1 and sub > $2 order by sub limit $3`);
+
+/** All users in the ledger of one target in the order of their subjects, after this one. */
+export function ledgerPage(q: Queryable, target: string, after: string, limit: number): Promise<LedgerRow[]> {
+  return q.run<LedgerRow>(PAGE, [target, after, limit]);
 }
 
 const COUNTS = statement(

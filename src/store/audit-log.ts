@@ -4,23 +4,14 @@
  */
 import type { RecordText, Seal } from './audit-chain.ts';
 import { checkRecords, checkSeal, makeSeal } from './audit-chain.ts';
+import type { AuditRecord, Json } from './audit-record.ts';
+import { clean, recordValues, storable } from './audit-record.ts';
 import type { Db, Queryable } from './db.ts';
 import { statement } from './db.ts';
 import type { Keyring } from './encryption.ts';
 import type { Part } from './statement.ts';
 
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
-
-export interface AuditRecord {
-  /** Who did it: `user`, `operator:<name>`, `client:<id>`, `footbridge`. */
-  readonly actor: string;
-  /** What was done, like `login.succeeded`. */
-  readonly action: string;
-  /** Whom it is about, as `pseudonym(sub)`: never the sub itself. */
-  readonly subject?: Buffer;
-  /** No secrets. Strings are cut at 1,000 characters. */
-  readonly detail?: Readonly<Record<string, Json>>;
-}
+export type { AuditRecord, Json } from './audit-record.ts';
 
 export interface AuditEntry extends AuditRecord {
   /** A bigint, as text. */
@@ -88,15 +79,13 @@ const PAGE_RECORDS = 1_000;
 const DEFAULT_PAGE_RECORDS = 100;
 /** A verdict names this many problems; an auditor looks into the first anyway. */
 const MAX_PROBLEMS = 20;
-/** What a browser sends may end up in a detail. */
-const MAX_STRING_LENGTH = 1_000;
 const LOCK_KEY = '7310294488120156';
 
 const INSERT = 'insert into audit_log (actor, action, subject, detail)';
 const APPEND = statement(`${INSERT} values ($1, $2, $3, $4)`);
 
 export async function appendAudit(q: Queryable, record: AuditRecord): Promise<void> {
-  await q.run(APPEND, valuesOf(record));
+  await q.run(APPEND, recordValues(record));
 }
 
 /**
@@ -105,24 +94,20 @@ export async function appendAudit(q: Queryable, record: AuditRecord): Promise<vo
  */
 export function auditPart(record: AuditRecord, after?: string): Part {
   const text = `${INSERT} select $1::text, $2::text, $3::bytea, $4::jsonb${after ? ` from ${after}` : ''}`;
-  return { name: after ? `audit_${after}` : 'audit', text, values: valuesOf(record) };
+  return { name: after ? `audit_${after}` : 'audit', text, values: recordValues(record) };
 }
 
-function valuesOf({ actor, action, subject, detail = {} }: AuditRecord): unknown[] {
-  const json = JSON.stringify(detail, (_, value) => (typeof value === 'string' ? cut(value) : value));
-  // In JSON text, keys included, what PostgreSQL cannot store is an escape; an escaped backslash is none.
-  const storable = json.replace(/(\\\\)|\\u(?:0000|d[89a-f]..)/g, (_, backslash = '\\ufffd') => backslash);
-  return [clean(actor), clean(action), subject ?? null, storable];
-}
+/** One record per row of the earlier part, which has the columns subject and detail (as `auditDetail` writes it). */
+export const auditEachPart = (
+  { actor, action }: Pick<AuditRecord, 'actor' | 'action'>,
+  after: string,
+): Part => ({
+  name: `audit_${after}`,
+  text: `${INSERT} select $1::text, $2::text, subject, detail from ${after}`,
+  values: [clean(actor), clean(action)],
+});
 
-/** PostgreSQL stores neither NUL nor half a surrogate pair, and a record must not fail on what somebody typed. */
-function clean(text: string): string {
-  return cut(text).toWellFormed().replaceAll('\0', '\ufffd');
-}
-
-function cut(text: string): string {
-  return text.slice(0, MAX_STRING_LENGTH);
-}
+export { storable as auditDetail };
 
 export function openAuditLog({ db, keyring, sealEveryMs = 1_000, onError }: AuditLogOptions): AuditLog {
   let timer: NodeJS.Timeout | undefined;

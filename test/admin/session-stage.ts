@@ -1,4 +1,5 @@
 /** An operator's desk over real tables: sessions are written as the provider, the apps and the targets leave them. */
+
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Desk, Operation } from '../../src/admin/operation.ts';
 import { FootbridgeError } from '../../src/errors.ts';
@@ -16,6 +17,7 @@ import { openDb } from '../../src/store/db.ts';
 import { openKeyring } from '../../src/store/encryption.ts';
 import type { User } from '../../src/user.ts';
 import { execute } from '../support/database.ts';
+import { findBySubsWith } from '../support/find-by-subs.ts';
 import { testDatabase } from '../support/postgres.ts';
 
 export const LIFETIMES = {
@@ -163,6 +165,7 @@ function directoryOf(people: ReadonlyMap<string, User>, state: { isLegacyDown: b
     legacyIdOf: (sub) => (sub.startsWith('shop:') ? sub.slice(5) : undefined),
     findByLogin: async (login) => entry(await find((user) => user.username === login)),
     findBySub: async (sub) => entry(await find((user) => user.sub === sub)),
+    findBySubs: findBySubsWith(async (sub) => entry(await find((user) => user.sub === sub))),
     userBySub: (sub) => find((user) => user.sub === sub),
     forget: () => undefined,
     check: async () => undefined,

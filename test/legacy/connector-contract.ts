@@ -42,8 +42,8 @@ const settingsFor = (part: Record<string, unknown>): LegacySettings =>
   legacySettings.parse({ store: 'shop', ...part });
 
 /** What a connector need not have; what it has is tested. `statements`: SQL of the operator's own; `columns`: a schema. */
-type Ability = 'related' | 'page' | 'flag' | 'statements' | 'columns' | 'verifyPassword';
-const CAPABILITIES = ['related', 'page', 'flag', 'verifyPassword'] as const;
+type Ability = 'related' | 'findByIds' | 'page' | 'flag' | 'statements' | 'columns' | 'verifyPassword';
+const CAPABILITIES = ['related', 'findByIds', 'page', 'flag', 'verifyPassword'] as const;
 
 export function connectorContract(
   name: string,
@@ -106,6 +106,10 @@ export function connectorContract(
     test('finds by id, which is text', async () => {
       expect(await connector.findById('2')).toMatchObject([{ id: '2', columns: { login: 'bob' } }]);
       expect(await connector.findById('3')).toEqual([]);
+    });
+
+    testWhere(has('findByIds'))('finds many at once, and leaves out whom it does not have', async () => {
+      expect(ids(await connector.findByIds!(['1', '3', '2']))).toEqual(['1', '2']);
     });
 
     test.each(['abc', '', '1 or 1=1', '99999999999999999999999', '1e1'])(

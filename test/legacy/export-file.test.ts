@@ -39,7 +39,7 @@ function exportStore(
   };
 }
 
-const LACKS = ['flag', 'statements', 'verifyPassword'] as const;
+const LACKS = ['findByIds', 'flag', 'statements', 'verifyPassword'] as const;
 
 connectorContract(
   'exportFile (jsonl)',

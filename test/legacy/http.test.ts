@@ -20,7 +20,7 @@ connectorContract(
       drop: api.close,
     };
   },
-  { lacks: ['statements', 'columns'] },
+  { lacks: ['findByIds', 'statements', 'columns'] },
 );
 
 const open: (() => Promise<void>)[] = [];

@@ -1,4 +1,5 @@
 /** The migration API on a real port and a real database. People come from a list in memory; passwords are the real room. */
+
 import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -23,6 +24,7 @@ import { openKeyring } from '../../src/store/encryption.ts';
 import { openTargets } from '../../src/targets/index.ts';
 import { targetSettings } from '../../src/targets/target-settings.ts';
 import type { LegacyEntry, User } from '../../src/user.ts';
+import { findBySubsWith } from '../support/find-by-subs.ts';
 import { testDatabase } from '../support/postgres.ts';
 
 export const SIGNING_KEY = 'signing-key-of-the-action-target';
@@ -246,6 +248,7 @@ function directoryOf(stage: Stage): Directory {
       await stage.meanwhile?.();
       return ask(stage.people.get(sub));
     },
+    findBySubs: findBySubsWith((sub) => ask(stage.people.get(sub))),
     userBySub: (sub) => ask(stage.people.get(sub)?.user),
     forget: () => undefined,
     flag: async (sub, migrated) => {

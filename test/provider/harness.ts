@@ -2,6 +2,7 @@
  * The real front on a real port and a real database; people come from a list in memory, so that a test can make any
  * person it needs, and passwords are compared as they are.
  */
+
 import { createHash, randomBytes } from 'node:crypto';
 import { refuse } from '../../src/credentials/reasons.ts';
 import { FootbridgeError } from '../../src/errors.ts';
@@ -26,6 +27,7 @@ import { openDb } from '../../src/store/db.ts';
 import { openKeyring } from '../../src/store/encryption.ts';
 import type { Credentials, LegacyEntry, TotpSecret, UserState } from '../../src/user.ts';
 import { Browser, field } from '../support/browser.ts';
+import { findBySubsWith } from '../support/find-by-subs.ts';
 import { freePort } from '../support/ports.ts';
 import { testDatabase } from '../support/postgres.ts';
 
@@ -234,6 +236,7 @@ function directoryOf(stage: Stage): Directory {
     legacyIdOf: (sub) => (sub.startsWith('shop:') ? sub.slice(5) : undefined),
     findByLogin: (login) => find((person) => person.login === login || person.email === login),
     findBySub,
+    findBySubs: findBySubsWith(findBySub),
     userBySub: async (sub) => (await findBySub(sub))?.user,
     forget: () => undefined,
     check: async () => undefined,

@@ -4,7 +4,15 @@
  */
 import type { NotStored } from '../../targets/connection.ts';
 
-export const BATCH_STATES = ['planning', 'planned', 'running', 'paused', 'done', 'undoing', 'undone'] as const;
+export const BATCH_STATES = [
+  'planning',
+  'planned',
+  'running',
+  'paused',
+  'done',
+  'undoing',
+  'undone',
+] as const;
 export type BatchState = (typeof BATCH_STATES)[number];
 
 /**

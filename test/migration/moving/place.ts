@@ -1,4 +1,5 @@
 /** A mover that any process can open: our database, a target's API, and a legacy store that is a file. */
+
 import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { passwordSettings } from '../../../src/credentials/password-settings.ts';
@@ -15,6 +16,7 @@ import { openKeyring } from '../../../src/store/encryption.ts';
 import { openTargets } from '../../../src/targets/index.ts';
 import { targetSettings } from '../../../src/targets/target-settings.ts';
 import type { LegacyEntry } from '../../../src/user.ts';
+import { findBySubsWith } from '../../support/find-by-subs.ts';
 
 /** Plain JSON, so that it fits into a command line. */
 export interface Place {
@@ -89,6 +91,7 @@ function fileDirectory(folder: string): Directory {
     legacyIdOf: (sub) => sub.split(':')[1],
     findByLogin: unused,
     findBySub: async (sub) => people()[sub],
+    findBySubs: findBySubsWith(async (sub) => people()[sub]),
     userBySub: async (sub) => people()[sub]?.user,
     forget: () => undefined,
     flag: async (sub, migrated) => {

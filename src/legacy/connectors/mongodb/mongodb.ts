@@ -52,6 +52,13 @@ function openMongodb(settings: MongodbSettings, { timeoutMs }: { timeoutMs: numb
         return (await found.limit(MAX_CANDIDATES + 1).toArray()).map(row);
       }),
     findById: (id) => store.use(async (opened) => (await withId(opened, id)).map(row)),
+    findByIds: (ids) =>
+      store.use(async ({ users, driver }) => {
+        const keys = ids.flatMap((id) => idsWritten(id, driver));
+        return (await users.find(people({ [key]: { $in: keys } }), { maxTimeMS: limitMs }).toArray()).map(
+          row,
+        );
+      }),
     ping: () =>
       store.use(async ({ users }) => {
         await users.findOne({}, { projection: { _id: 1 }, maxTimeMS: limitMs });

@@ -40,6 +40,12 @@ function openSql(settings: SqlSettings, { timeoutMs }: { timeoutMs: number }): C
           .limit(MAX_CANDIDATES + 1, INLINE),
       ),
     findById: (id) => find(queries.byId, { id }, (db) => from(db).where(settings.id, id).limit(2, INLINE)),
+    ...(settings.table && !queries.byId
+      ? {
+          findByIds: (ids: readonly string[]) =>
+            find(undefined, {}, (db) => from(db).whereIn(settings.id, [...ids])),
+        }
+      : {}),
     ping: async () => {
       await reader.rows((db) => db.raw(pingOf(settings.engine)));
     },
