@@ -174,9 +174,17 @@ function addOperation(
     const given = Object.fromEntries((operation.positional ?? []).map((name, i) => [name, values[i]]));
     const input = operation.input.parse({ ...options, ...given });
     const progress = progressLine();
+    const interrupt = operation.interruptible && onInterrupt();
     const output = await atDesk(config, (desk) =>
-      operation.run(desk, input, { execute: execute === true, onProgress: progress.show }),
-    ).finally(progress.end);
+      operation.run(desk, input, {
+        execute: execute === true,
+        onProgress: progress.show,
+        ...(interrupt ? { signal: interrupt.signal } : {}),
+      }),
+    ).finally(() => {
+      interrupt?.end();
+      progress.end();
+    });
     if (typeof html === 'string' && operation.page) {
       writeFileSync(html, operation.page(output), { mode: 0o600 });
       say(`${html} is written.`);
@@ -199,6 +207,25 @@ async function atDesk<T>(
     await close();
   }
 }
+
+/** The first Ctrl-C lets what is under way finish; the second ends the process. */
+function onInterrupt(): { readonly signal: AbortSignal; end(): void } {
+  const abort = new AbortController();
+  const stop = () => {
+    if (abort.signal.aborted) process.exit(EXIT.failed);
+    say('\nFinishing what is under way; press Ctrl-C again to stop at once.');
+    abort.abort();
+  };
+  for (const signal of SIGNALS) process.on(signal, stop);
+  return {
+    signal: abort.signal,
+    end: () => {
+      for (const signal of SIGNALS) process.removeListener(signal, stop);
+    },
+  };
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 

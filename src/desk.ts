@@ -13,7 +13,19 @@ export interface DeskOptions {
 }
 
 export function deskOf(ground: Ground, { actor, configFile }: DeskOptions): Desk {
-  const { settings, db, keyring, audit, directory, passwords, targets, mover, endings } = ground;
+  const {
+    settings,
+    db,
+    keyring,
+    audit,
+    directory,
+    passwords,
+    targets,
+    mover,
+    endings,
+    batches,
+    batchEngine,
+  } = ground;
   const { keys, lifetimes, issuer, clients } = settings.provider;
   return {
     db,
@@ -23,6 +35,8 @@ export function deskOf(ground: Ground, { actor, configFile }: DeskOptions): Desk
     passwords,
     targets,
     mover,
+    batches,
+    batchEngine,
     endings,
     lifetimes,
     legacySettings: settings.legacy,

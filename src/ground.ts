@@ -6,6 +6,10 @@ import { openPasswords } from './credentials/passwords.ts';
 import type { Directory } from './legacy/directory.ts';
 import { openStores } from './legacy/stores.ts';
 import { subjectPrefix } from './legacy/subjects.ts';
+import { openBatches } from './migration/batch/batch-rows.ts';
+import type { Batches } from './migration/batch/batches.ts';
+import type { BatchEngine } from './migration/batch/engine.ts';
+import { openBatchEngine } from './migration/batch/engine.ts';
 import type { Mover } from './migration/moving/mover.ts';
 import type { MoverDeps } from './migration/moving/moving.ts';
 import { openMover } from './migration/moving/moving.ts';
@@ -38,6 +42,8 @@ export interface Ground {
   readonly targets: Targets;
   readonly passwords: Passwords;
   readonly mover: Mover;
+  readonly batches: Batches;
+  readonly batchEngine: BatchEngine;
   /** The legacy stores, and what stands before a primary key in their subjects. */
   readonly stores: readonly StoreSubjects[];
   readonly endings: Endings;
@@ -88,6 +94,19 @@ export function openGround(
     onError: (error) => log.warn({ error }, 'a move failed'),
     onMove: (move) => watch.onMove?.(move),
   });
+  const batches = openBatches(db);
+  const batchEngine = openBatchEngine({
+    db,
+    keyring,
+    directory,
+    passwords,
+    targets,
+    mover,
+    batches,
+    ourIdp,
+    pseudonym: audit.pseudonym,
+    onError: (error) => log.warn({ error }, 'a batch could not be worked on'),
+  });
   const stores = settings.legacy.stores.map((store) => ({ name: store.store, prefix: subjectPrefix(store) }));
   const courier: Ground['courier'] = { kick: () => undefined };
   const endings = openEndings({
@@ -106,7 +125,7 @@ export function openGround(
     await db.close();
   };
   const opened = { settings, log, db, keyring, audit, directory, targets, passwords, mover };
-  return { ...opened, stores, endings, courier, close };
+  return { ...opened, batches, batchEngine, stores, endings, courier, close };
 }
 
 function recipientsOf(

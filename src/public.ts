@@ -28,7 +28,7 @@ import { sessionsRoutes } from './sessions/sessions-routes.ts';
 import { openSideBySide } from './side-by-side.ts';
 import type { Watch } from './store/watch.ts';
 import { idpIdOf } from './targets/resources.ts';
-import { checkRegularly, followKeys, resumeRegularly, sweepRegularly } from './upkeep.ts';
+import { checkRegularly, followBatches, followKeys, resumeRegularly, sweepRegularly } from './upkeep.ts';
 
 export interface PublicParts extends Ground {
   readonly metrics: Metrics;
@@ -225,6 +225,7 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
   closers.push(followKeys(parts, front, keys.fingerprint));
   closers.push(sweepRegularly(parts, throttle));
   closers.push(resumeRegularly(parts));
+  closers.push(followBatches(parts.batchEngine));
   closers.push(checkRegularly(parts, beside));
   return front;
 }

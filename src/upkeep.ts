@@ -1,5 +1,6 @@
 /** What a node does by itself while it runs: it follows rotated keys and sweeps what has expired. */
 import type { Settings } from './config.ts';
+import type { BatchEngine } from './migration/batch/engine.ts';
 import type { Mover } from './migration/moving/mover.ts';
 import { sweep, sweepMigration } from './migration/sweeper.ts';
 import type { Log } from './observability/log.ts';
@@ -71,6 +72,16 @@ export const resumeRegularly = ({ mover, log }: Pick<UpkeepDeps, 'log'> & { read
   regularly(RESUME_EVERY_MS, () => mover.resume(), {
     onError: (error) => log.debug({ error }, 'no move was gone on with'),
   });
+
+/** Batches that are running are worked on by every node; whoever stops it waits for the calls that are under way. */
+export function followBatches(engine: BatchEngine): () => Promise<void> {
+  const stop = new AbortController();
+  const following = engine.follow(stop.signal);
+  return async () => {
+    stop.abort();
+    await following;
+  };
+}
 
 export interface SessionRounds {
   readonly legacySessions: Pick<LegacySessions, 'check'>;

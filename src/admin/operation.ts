@@ -5,6 +5,8 @@
 import type { z } from 'zod';
 import type { Passwords } from '../credentials/passwords.ts';
 import type { Directory } from '../legacy/directory.ts';
+import type { Batches } from '../migration/batch/batches.ts';
+import type { BatchEngine } from '../migration/batch/engine.ts';
 import type { Mover } from '../migration/moving/mover.ts';
 import type { SessionLifetimes } from '../provider/session-lives.ts';
 import type { Endings } from '../sessions/ending/ending.ts';
@@ -24,6 +26,8 @@ export interface Desk {
   readonly passwords: Pick<Passwords, 'examine'>;
   readonly targets: Targets;
   readonly mover: Mover;
+  readonly batches: Batches;
+  readonly batchEngine: BatchEngine;
   readonly endings: Endings;
   /** Of the provider's sessions. */
   readonly lifetimes: SessionLifetimes;
@@ -55,12 +59,21 @@ export interface Progress {
   /** Done by an earlier run that was cut off. */
   readonly continuedFrom: number;
   readonly perSecond: number;
+  /** Those of `users` of whom nothing came. */
+  readonly failed?: number;
+  /** Still to come, where that is not what `total` leaves. */
+  readonly waiting?: number;
+  /** Why it is slow or stands still; `until` is ISO 8601. */
+  readonly note?: { readonly code: string; readonly sentence: string; readonly until?: string };
 }
 
 export interface RunOptions {
   /** Operations that change nothing do not look at it. */
   readonly execute: boolean;
+  /** On the command line only. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Somebody has pressed Ctrl-C: what runs long ends as soon as it may. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Operation<Input extends z.ZodObject = z.ZodObject, Output = unknown> {
@@ -71,6 +84,8 @@ export interface Operation<Input extends z.ZodObject = z.ZodObject, Output = unk
   /** Names of input fields given by position on the command line. */
   readonly positional?: readonly (keyof z.output<Input> & string)[];
   readonly changes: boolean;
+  /** It looks at `signal`: Ctrl-C lets it end in order. */
+  readonly interruptible?: true;
   run(desk: Desk, input: z.output<Input>, options: RunOptions): Promise<Output>;
   /** For people; the machine-readable answer is the output itself. */
   print(output: Output): string;

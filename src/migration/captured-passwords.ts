@@ -56,6 +56,14 @@ export function capturedPart({ target, sub }: Owner): Part {
   };
 }
 
+/** A part named `captured_each` with sub, sealed and madeOf for the users of an earlier part. */
+export const capturedEachPart = (target: string, after: string): Part => ({
+  name: 'captured_each',
+  text: `select sub, sealed, encode(made_of, 'hex') as "madeOf" from captured_passwords
+    where target = $1::text and sub = any(array(select sub from ${after}))`,
+  values: [target],
+});
+
 /** What `capturedPart` found, if it is still of the password that the legacy store has now. */
 export function openCaptured(
   keyring: Keyring,

@@ -9,19 +9,28 @@ export interface Way {
   readonly moves: number;
 }
 
-/** Where these events lead, one after the other, from each state in which the last is legal by then; others are left out. */
+/** Whoever is in a batch already, or further, need not be put into one. */
+const LEFT_OUT: readonly Event[] = ['enqueue'];
+
+/** Where these events lead, one after the other, from each state in which that is legal; other states are left out. */
 export function waysOf(events: readonly Event[]): ReadonlyMap<State, Way> {
-  const ways = STATES.flatMap((from): [State, Way][] => {
-    const steps = events.reduce<{ at: State; moves: number; last?: State | undefined }>(
-      ({ at, moves }, event) => {
-        const last = nextState(at, event);
-        return { at: last ?? at, moves: moves + Number(last !== undefined && last !== at), last };
-      },
-      { at: from, moves: 0 },
-    );
-    return steps.last ? [[from, { to: steps.last, moves: steps.moves }]] : [];
-  });
-  return new Map(ways);
+  return new Map(
+    STATES.flatMap((from): [State, Way][] => {
+      const way = wayFrom(from, events);
+      return way ? [[from, way]] : [];
+    }),
+  );
+}
+
+function wayFrom(from: State, events: readonly Event[]): Way | undefined {
+  let [at, moves] = [from, 0];
+  for (const [index, event] of events.entries()) {
+    const next = nextState(at, event);
+    if (!next && (index === events.length - 1 || !LEFT_OUT.includes(event))) return undefined;
+    if (next && next !== at) moves += 1;
+    at = next ?? at;
+  }
+  return { to: at, moves };
 }
 
 export type Column = readonly [name: string, text: string];

@@ -84,7 +84,7 @@ export function moveParts(move: Move, after?: string): Part[] {
 export interface EachMove {
   readonly target: string;
   readonly actor: string;
-  /** One after the other, in one go; those that are not legal where somebody is are left out, but never the last. */
+  /** One after the other, in one go; `enqueue` is left out where somebody is beyond it. */
   readonly events: readonly Event[];
   /** Of the audit record. */
   readonly action: string;

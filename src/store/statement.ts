@@ -10,6 +10,22 @@ export interface Part {
   readonly values: readonly unknown[];
 }
 
+/** A type in SQL, and one value per row. */
+export type RowsColumn = readonly [type: string, values: readonly unknown[]];
+
+/** Rows of ours as a part: column → its values; all columns are of one length. Of type `jsonb` the values are JSON texts. */
+export function rowsPart(name: string, columns: Readonly<Record<string, RowsColumn>>): Part {
+  const entries = Object.entries(columns);
+  const names = entries.map(([column]) => column).join(', ');
+  const sent = entries.map(([, [type]], index) => `$${index + 1}::${type === 'jsonb' ? 'text' : type}[]`);
+  const read = entries.map(([column, [type]]) => (type === 'jsonb' ? `${column}::jsonb` : column));
+  return {
+    name,
+    text: `select ${read.join(', ')} from unnest(${sent.join(', ')}) as r(${names})`,
+    values: entries.map(([, [, values]]) => values),
+  };
+}
+
 /** Joins parts into `with a as (…), b as (…) <final>`, renumbering the values. Later parts may read earlier ones by name. */
 export function compose(parts: readonly Part[], final: string): { text: string; values: unknown[] } {
   const values: unknown[] = [];

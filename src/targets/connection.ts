@@ -120,6 +120,10 @@ export interface FoundUser {
   readonly grants?: readonly TargetGrant[];
   readonly hasPassword: boolean;
   readonly hasTotp: boolean;
+  /** Where the target tells. */
+  readonly hasPasskeys?: boolean;
+  /** The id that we asked for, where the target has an id of its own and keeps ours beside it. */
+  readonly externalId?: string;
   /** All external identity providers, ours included. */
   readonly links: readonly TargetLink[];
   readonly metadata: Readonly<Record<string, string>>;

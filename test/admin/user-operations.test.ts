@@ -8,11 +8,14 @@ import { userMove } from '../../src/admin/operations/user-move.ts';
 import { userRollback } from '../../src/admin/operations/user-rollback.ts';
 import { workList } from '../../src/admin/operations/work-list.ts';
 import { workRetry } from '../../src/admin/operations/work-retry.ts';
+import { openBatches } from '../../src/migration/batch/batch-rows.ts';
 import { opSessionParts } from '../../src/provider/ending.ts';
 import { openEndings } from '../../src/sessions/ending/endings.ts';
 import { openPlace } from '../migration/moving/place.ts';
 import type { MovingStage } from '../migration/moving/stage.ts';
 import { expectMoved, openMovingStage, person, request } from '../migration/moving/stage.ts';
+
+const unasked = () => Promise.reject(new Error('not asked for here'));
 
 let stage: MovingStage;
 let desk: Desk;
@@ -21,6 +24,8 @@ beforeAll(async () => {
   const { db, keyring, audit, directory, passwords, targets, mover } = stage;
   desk = {
     ...{ db, keyring, audit, directory, passwords, targets, mover },
+    batches: openBatches(db),
+    batchEngine: { run: unasked, follow: unasked },
     endings: openEndings({
       db,
       recipients: { clients: [], apps: [], appsByPerson: [], targets: ['main'] },

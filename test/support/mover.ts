@@ -16,6 +16,8 @@ export function ledgerMover(db: Db, pseudonym: (sub: string) => Buffer): LedgerM
     instead: undefined,
     requestParts: (request) => [requestPart(request)],
     resume: async () => 0,
+    goOn: (request) =>
+      mover.move({ target: request.target, sub: request.sub, road: request.road, actor: request.actor }),
     move: async (request) => {
       mover.requests.push(request);
       if (mover.instead) return mover.instead();

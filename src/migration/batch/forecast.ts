@@ -56,7 +56,8 @@ export function forecastSending(input: SendingInput): SendingForecast {
 const number = (value: number) => value.toLocaleString('en', { maximumFractionDigits: 1 });
 
 const SENTENCES: Readonly<Record<Limit, (input: SendingInput) => string>> = {
-  operator: ({ perSecond }) => `Your own limit binds: ${number(perSecond ?? 0)} users per second (--per-second).`,
+  operator: ({ perSecond }) =>
+    `Your own limit binds: ${number(perSecond ?? 0)} users per second (--per-second).`,
   api: ({ callsPerSecond, size }) =>
     `The settings bind: ${number(callsPerSecond)} calls per second (api.perSecond) of ${number(size)} users each (--size).`,
   target: ({ targetUsersPerSecond }) =>
@@ -70,8 +71,7 @@ export type LoginAges = Record<SinceLogin, number>;
 
 const DAY_SECONDS = 86_400;
 
-export const noAges = (): LoginAges =>
-  Object.fromEntries(SINCE_LOGIN.map((age) => [age, 0])) as LoginAges;
+export const noAges = (): LoginAges => Object.fromEntries(SINCE_LOGIN.map((age) => [age, 0])) as LoginAges;
 
 export function sinceLogin(lastLoginAt: number | undefined, nowSeconds: number): SinceLogin {
   if (lastLoginAt === undefined) return 'not known';

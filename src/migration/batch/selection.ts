@@ -28,18 +28,28 @@ const moment = z
   .string()
   .refine(checkMoment, { error: 'expected a date like 2026-03-01, or an age like 90d, 12w or 1y' });
 
+const PAIR = '[^=,]+=[^,]*';
+
 /** Keys and what they have to be; on the command line `tier=gold,country=de`. */
 const pairs = z
-  .union([z.string().transform(pairsOf), z.record(z.string(), z.string())])
+  .union(
+    [
+      z
+        .string()
+        .regex(new RegExp(`^${PAIR}(,${PAIR})*$`))
+        .transform(pairsOf),
+      z.record(z.string(), z.string()),
+    ],
+    {
+      error: 'expected key=value, with commas between several',
+    },
+  )
   .pipe(z.record(z.string().min(1).max(MAX_VALUE_LENGTH), z.string().max(MAX_VALUE_LENGTH)))
   .refine((value) => Object.keys(value).length > 0, { error: 'expected key=value' });
 
-function pairsOf(text: string, context: z.core.$RefinementCtx<string>): Record<string, string> {
-  const read = text.split(',').map((pair) => /^([^=]+)=(.*)$/.exec(pair));
-  if (read.every((match) => match !== null))
-    return Object.fromEntries(read.map(([, key = '', value = '']) => [key.trim(), value.trim()]));
-  context.addIssue({ code: 'custom', message: 'expected key=value, with commas between several' });
-  return z.NEVER;
+function pairsOf(text: string): Record<string, string> {
+  const read = text.split(',').map((pair) => /^([^=]+)=(.*)$/s.exec(pair));
+  return Object.fromEntries(read.map((match) => [(match?.[1] ?? '').trim(), (match?.[2] ?? '').trim()]));
 }
 
 /** Sorted and without repetitions, so that one is found quickly and the same list is the same plan. */

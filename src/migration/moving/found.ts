@@ -84,7 +84,11 @@ async function asTold(
   throw new NeverMoves('target_conflict', ERRORS.target_conflict[1], 'named_by_target');
 }
 
-async function isLinked({ ourIdp, target }: Moving, { links }: FoundUser, sub: string): Promise<boolean> {
+async function isLinked(
+  { ourIdp, target }: Pick<Moving, 'ourIdp' | 'target'>,
+  { links }: FoundUser,
+  sub: string,
+): Promise<boolean> {
   const idp = await ourIdp(target);
   return links.some(({ idpId, userId }) => idpId === idp && userId === sub);
 }
@@ -103,7 +107,7 @@ export interface Lack {
 }
 
 export async function lackOf(
-  moving: Moving,
+  moving: Pick<Moving, 'ourIdp' | 'target'>,
   { user, entry, missing: notGiven }: Person,
   { now, told }: Look,
 ): Promise<Lack> {
@@ -114,7 +118,7 @@ export async function lackOf(
   const isRefused = (what: Stored) => told.some((one) => one.what === what);
   const needed: readonly (readonly [Stored, boolean])[] = [
     ['password', !hasPassword(credentials) || (now.hasPassword && !isRefused('password'))],
-    ['totp', !hasSecondFactor(credentials) || now.hasTotp],
+    ['totp', !hasSecondFactor(credentials) || now.hasTotp || now.hasPasskeys === true],
     ['links', (await isLinked(moving, now, user.sub)) && user.identityProviderLinks.every(isThere)],
     // These are not looked at again: what the target says of them stands.
     ['metadata', !isRefused('metadata')],

@@ -6,6 +6,7 @@ import type { Part } from '../../store/statement.ts';
 import type { NotStored } from '../../targets/connection.ts';
 import type { Target } from '../../targets/target.ts';
 import type { LegacyEntry } from '../../user.ts';
+import type { Work } from './target-work.ts';
 
 /**
  * `login`: a login at our page; `fetch`: the target fetched and flagged; `event`: the target said that it made or linked
@@ -45,6 +46,8 @@ export interface Mover {
   requestParts(request: MoveRequest): readonly Part[];
   /** Throws legacy_unavailable, storage_unavailable; the work is kept then too. */
   move(request: MoveRequest, options?: { readonly signal?: AbortSignal }): Promise<MoveResult>;
+  /** One try for somebody whose lease is held already; see `move`. */
+  goOn(work: Work, options?: { readonly signal?: AbortSignal }): Promise<MoveResult>;
   /** Goes on with what was left half-made, at most so many; several nodes may do so at once. How many were done. */
   resume(limit?: number): Promise<number>;
 }

@@ -50,6 +50,10 @@ export function openMover(deps: MoverDeps): Mover {
   return {
     requestParts: (request) => (deps.targets.connection(request.target) ? [requestPart(request)] : []),
     move: (request, { signal } = {}) => move(deps, request, signal),
+    goOn: async (work, { signal } = {}) => {
+      const ends = endsOf(deps, work.target);
+      return ends ? run(deps, { ...deps, ...ends, work, signal }) : refusal('target_without_api');
+    },
     resume: (limit = RESUME_USERS) => resume(deps, limit),
   };
 }

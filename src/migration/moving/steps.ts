@@ -17,6 +17,7 @@ import type { LedgerRow } from '../ledger.ts';
 import { find, findPart, move, moveParts } from '../ledger.ts';
 import { hasTargetUser } from '../states.ts';
 import { alreadyThere, lackOf } from './found.ts';
+import type { TargetUserInput } from './target-user.ts';
 import { hasSecondFactor, targetUserFor, targetUserIdOf } from './target-user.ts';
 import { heldPart } from './target-work.ts';
 import type { Moving, Person, Standing } from './try.ts';
@@ -42,9 +43,22 @@ export async function standingOf({ db, work }: Moving): Promise<Standing> {
 
 /** Throws NeverMoves, legacy_unavailable, hashing_overloaded. */
 export async function personFor(moving: Moving, standing: Standing & { row: LedgerRow }): Promise<Person> {
-  const { directory, keyring, passwords, target, work } = moving;
-  const entry = await directory.findBySub(work.sub);
+  const entry = await moving.directory.findBySub(moving.work.sub);
   if (entry?.user.state !== 'active') throw await stopped(moving, standing.row, entry);
+  return personOf(moving, standing, entry);
+}
+
+export interface DescribingDeps extends Pick<Moving, 'keyring' | 'passwords' | 'target'> {
+  readonly work: Pick<Moving['work'], 'target' | 'sub'>;
+}
+
+/** What is known of them here, and what the target is to have of it. Throws NeverMoves, hashing_overloaded. */
+export async function personOf(
+  moving: DescribingDeps,
+  standing: Pick<Standing, 'captured' | 'blocked'> & { row: Pick<LedgerRow, 'removals' | 'releasedOf'> },
+  entry: LegacyEntry,
+): Promise<Person> {
+  const { keyring, passwords, target, work } = moving;
   const captured = openCaptured(keyring, work, standing.captured, entry.credentials.passwords);
   const input = { entry, captured, blocked: standing.blocked };
   const given = await passwordFor(passwords, target.accepts, input);
@@ -61,8 +75,13 @@ export async function personFor(moving: Moving, standing: Standing & { row: Ledg
 }
 
 /** Where passwords typed at the target are proved here, it has to ask for one. */
-async function placeholderFor({ passwords, target }: Moving, { password }: GivenPassword) {
-  if (!target.move.typedPasswords || !isRefusal(password)) return {};
+async function placeholderFor(
+  { passwords, target }: Pick<Moving, 'passwords' | 'target'>,
+  { password }: GivenPassword,
+): Promise<Pick<TargetUserInput, 'placeholder' | 'isTypedHere'>> {
+  const asks = target.capabilities?.typedPasswords ?? 'placeholder';
+  if (!target.move.typedPasswords || !isRefusal(password) || asks === 'no') return {};
+  if (asks === 'mark') return { isTypedHere: true };
   const placeholder = await passwords.hash(
     randomBytes(PLACEHOLDER_BYTES).toString('base64url'),
     target.accepts,
@@ -122,10 +141,15 @@ export interface Arrival {
   readonly told: readonly NotStored[];
 }
 
-export function arrivalOf(found: FoundUser, { user }: Person, row: LedgerRow): Arrival {
+export function arrivalOf(
+  found: FoundUser,
+  { user }: Person,
+  row: Pick<LedgerRow, 'made' | 'targetUserId'>,
+): Arrival {
   const { targetUserId } = found;
   const known = row.made === true && row.targetUserId === targetUserId;
-  return { targetUserId, made: known || targetUserId === user.targetUserId, found, told: [] };
+  const isOurs = [targetUserId, found.externalId].includes(user.targetUserId);
+  return { targetUserId, made: known || isOurs, found, told: [] };
 }
 
 /** Throws NeverMoves, target_unavailable, target_refused. */

@@ -5,7 +5,7 @@ import { encodeBase32 } from '../../credentials/totp.ts';
 import type { NotStored, TargetGrant, TargetLink, TargetUser } from '../../targets/connection.ts';
 import type { Target } from '../../targets/target.ts';
 import { readsTotp } from '../../targets/target.ts';
-import type { Credentials, User } from '../../user.ts';
+import type { Credentials, Passkey, TotpSecret, User } from '../../user.ts';
 import type { GivenInput, GivenPassword } from '../given-password.ts';
 import { usernameOf } from '../profile.ts';
 
@@ -15,6 +15,8 @@ export interface TargetUserInput extends GivenInput {
   readonly given: GivenPassword;
   /** For people whose password is still to come; see `TargetUser.placeholder`. */
   readonly placeholder?: TargetUser['placeholder'];
+  /** For them too, where the target takes a mark instead. */
+  readonly isTypedHere?: true;
   readonly targetUserId: string;
 }
 
@@ -61,7 +63,8 @@ export function targetUserFor(input: TargetUserInput): TargetUserAnswer {
   const email = emailFor(user, target);
   if (!email && target.needs.includes('email')) return refused('email_missing');
   const totp = totpFor(credentials, target);
-  const missing = missingFor(input, totp);
+  const passkeys = passkeysFor(credentials, target);
+  const missing = missingFor(input, { totp, passkeys });
   const password = passwordFor(input, missing);
   const organization = organizationFor(user, target);
   return {
@@ -78,7 +81,9 @@ export function targetUserFor(input: TargetUserInput): TargetUserAnswer {
       ...phoneFor(user),
       ...(organization ? { organization } : {}),
       ...password,
-      ...(totp ? { totpSecret: totp } : {}),
+      ...(totp ? { totpSecret: encodeBase32(totp.secret), totpRules: rulesOf(totp) } : {}),
+      ...(passkeys.length > 0 ? { passkeys } : {}),
+      ...recoveryCodesFor(credentials, target),
       identityProviderLinks: linksFor(credentials, target),
       metadata: metadataFor(user, target),
       grants: grantsFor(user, target),
@@ -174,16 +179,36 @@ function metadataFor(user: User, { users }: Target): Record<string, string> {
 }
 
 /** The first device whose codes the target computes. */
-function totpFor({ totp, furtherTotp = [] }: Credentials, target: Target): string | undefined {
-  const device = [...(totp ? [totp] : []), ...furtherTotp].find((seed) => readsTotp(target.totp, seed));
-  return device && encodeBase32(device.secret);
+function totpFor({ totp, furtherTotp = [] }: Credentials, target: Target): TotpSecret | undefined {
+  return [...(totp ? [totp] : []), ...furtherTotp].find((seed) => readsTotp(target.totp, seed));
+}
+
+const rulesOf = ({ algorithm, digits, periodSeconds }: TotpSecret) => ({ algorithm, digits, periodSeconds });
+
+/** Without the handle that the authenticator gives back, no target finds its owner. */
+function passkeysFor({ passkeys = [] }: Credentials, { capabilities }: Target): readonly Passkey[] {
+  return capabilities?.passkeys ? passkeys.filter(({ userHandle }) => userHandle !== undefined) : [];
+}
+
+/** All or none: those that are hashed can be written nowhere, and half a sheet of codes misleads its owner. */
+function recoveryCodesFor(
+  { recoveryCodes = [] }: Credentials,
+  { capabilities }: Target,
+): Pick<TargetUser, 'recoveryCodes'> {
+  const codes = recoveryCodes.flatMap((code) => ('code' in code ? [code.code] : []));
+  const isWhole = codes.length > 0 && codes.length === recoveryCodes.length;
+  return capabilities?.recoveryCodes && isWhole ? { recoveryCodes: codes } : {};
 }
 
 /** Without their second factor nobody gets their password at the target: it alone would open the door there. */
-function missingFor({ entry, given }: TargetUserInput, totp: string | undefined): NotStored[] {
+function missingFor(
+  { entry, given }: TargetUserInput,
+  { totp, passkeys }: { readonly totp: TotpSecret | undefined; readonly passkeys: readonly Passkey[] },
+): NotStored[] {
   const missing: NotStored[] = [];
   const { credentials } = entry;
-  const isFactorMissing = hasSecondFactor(credentials) && !totp;
+  const hasKey = credentials.passkeyIsFactor === true && passkeys.length > 0;
+  const isFactorMissing = hasSecondFactor(credentials) && !totp && !hasKey;
   if (hasPassword(credentials) && isRefusal(given.password))
     missing.push({ what: 'password', code: given.password.reason });
   else if (hasPassword(credentials) && isFactorMissing)
@@ -197,15 +222,16 @@ function missingFor({ entry, given }: TargetUserInput, totp: string | undefined)
 
 /** The password, or what stands in its place until it is typed at the target and proved here. */
 function passwordFor(
-  { given, placeholder }: TargetUserInput,
+  { given, placeholder, isTypedHere }: TargetUserInput,
   missing: readonly NotStored[],
-): Pick<TargetUser, 'password' | 'placeholder'> {
+): Pick<TargetUser, 'password' | 'placeholder' | 'isTypedHere'> {
   const lacks = (what: NotStored['what']) => missing.some((one) => one.what === what);
   if (!lacks('password') && !isRefusal(given.password)) {
     const { encoded, format } = given.password;
     return { password: { encoded, format } };
   }
-  return placeholder && lacks('password') && !lacks('totp') ? { placeholder } : {};
+  if (!lacks('password') || lacks('totp')) return {};
+  return { ...(placeholder ? { placeholder } : {}), ...(isTypedHere ? { isTypedHere } : {}) };
 }
 
 /** Whether the person logs in with a password today. */

@@ -23,7 +23,7 @@ export interface Work {
   /** Tries that failed since somebody asked. */
   readonly attempts: number;
   readonly lease: string;
-  /** When somebody asked last, exact to the microsecond. */
+  /** When somebody asked last, to the microsecond. */
   readonly askedAt: string;
 }
 
@@ -167,7 +167,7 @@ export interface Postponement {
 
 export async function postponeWork(
   q: Queryable,
-  { target, sub, lease, askedAt }: Work,
+  { target, sub, lease, askedAt }: Pick<Work, 'target' | 'sub' | 'lease' | 'askedAt'>,
   { problem, delaySeconds, counts }: Postponement,
 ): Promise<void> {
   await q.run(POSTPONE, [target, sub, lease, askedAt, counts ? 1 : 0, JSON.stringify(problem), delaySeconds]);
@@ -197,6 +197,53 @@ export async function giveUpWork(
     'select 1',
   );
 }
+
+/** A lease on many people at once. */
+export interface Taking {
+  readonly target: string;
+  readonly actor: string;
+  readonly lease: string;
+  readonly leaseSeconds: number;
+}
+
+/** A part named `work_taken` with sub, target_user_id and asked_at of those in `after` on whom nobody works right now. */
+export const takeEachPart = ({ target, actor, lease, leaseSeconds }: Taking, after: string): Part => ({
+  name: 'work_taken',
+  text: `insert into target_work as w (target, sub, road, actor, lease, leased_until)
+    select $1::text, sub, 'batch', $2::text, $3::text, now() + make_interval(secs => $4::float8) from ${after} ${ASK},
+      lease = excluded.lease, leased_until = excluded.leased_until where ${FREE}
+    returning w.sub, w.target_user_id, w.due_at::text as asked_at`,
+  values: [target, actor, lease, leaseSeconds],
+});
+
+/** Renews it for all who are still under it. */
+export const renewEachPart = ({ lease, leaseSeconds }: Taking): Part => ({
+  name: 'work_renewed',
+  text: `update target_work set leased_until = now() + make_interval(secs => $2::float8) where lease = $1::text`,
+  values: [lease, leaseSeconds],
+});
+
+/** A part named `work_held`: sub of those under it. */
+export const heldEachPart = ({ lease }: Taking): Part => ({
+  name: 'work_held',
+  text: 'select sub from target_work where lease = $1::text and leased_until > now()',
+  values: [lease],
+});
+
+/** For those of the part `after` it is over; whoever was asked for meanwhile is served anew. */
+export const finishEachParts = ({ lease }: Taking, askedAt: string, after: string): Part[] => [
+  {
+    name: 'work_done',
+    text: `delete from target_work where lease = $1::text and due_at = $2::timestamptz and sub in (select sub from ${after})`,
+    values: [lease, askedAt],
+  },
+  {
+    name: 'work_kept',
+    text: `update target_work set lease = null, leased_until = null
+      where lease = $1::text and due_at <> $2::timestamptz and sub in (select sub from ${after})`,
+    values: [lease, askedAt],
+  },
+];
 
 /** A part named `work_quiet`: a row when nobody works on this person now. */
 export function quietPart(target: string, sub: string): Part {
@@ -239,7 +286,7 @@ export function listWork(q: Queryable, target: string | undefined, limit: number
 const RETRY = statement(`update target_work set attempts = 0, problem = null, due_at = now()
   where target = $1 and sub = $2 returning 1`);
 
-/** Due at once, with all its tries. False: there is nothing to do for this person. */
+/** Due at once, with all its tries. False: nothing is to be done. */
 export async function retryWork(q: Queryable, target: string, sub: string): Promise<boolean> {
   return (await q.run(RETRY, [target, sub])).length > 0;
 }
