@@ -1,5 +1,6 @@
 /** People of a batch whom something is known of already: each gets one try, as after a login. */
 
+import type { TargetConnection } from '../../targets/connection.ts';
 import { move } from '../ledger.ts';
 import type { MoveResult, Mover } from '../moving/mover.ts';
 import { isMovable, nextState } from '../states.ts';
@@ -33,9 +34,28 @@ export function afterFailure(
   return { sub, seconds: Math.max(delay, Math.min(retryAfterSeconds, MAX_DELAY_SECONDS)), counts, problem };
 }
 
+/** Nobody has this id. */
+const NOBODY = 'footbridge-nobody';
+
+/**
+ * In an outage nobody's tries are used up. While the target is taken for down, a failure is somebody's own only if it still
+ * answers a question about nobody.
+ */
+export function usesUpTries({
+  governor,
+  connection,
+}: Pick<AloneDeps, 'governor' | 'connection'>): Promise<boolean> {
+  if (!governor.isProbing()) return Promise.resolve(true);
+  return connection.userById(NOBODY).then(
+    () => true,
+    () => false,
+  );
+}
+
 export interface AloneDeps extends SettlingDeps {
   readonly mover: Pick<Mover, 'goOn'>;
   readonly governor: Governor;
+  readonly connection: Pick<TargetConnection, 'userById'>;
 }
 
 interface Some {
@@ -67,8 +87,7 @@ async function governed({ governor, ...deps }: AloneDeps, chunk: Chunk, { people
   try {
     const results = await Promise.all(people.map((taken) => oneTry(deps, chunk, { taken, signal })));
     if (results.every(({ code }) => code === 'target_unavailable')) kind = 'down';
-    // In an outage nobody's tries are used up.
-    const counts = kind === 'well' || !governor.isProbing();
+    const counts = kind === 'well' || (await usesUpTries({ governor, connection: deps.connection }));
     return results.map(({ taken, result }) => resultOf(taken, result, counts));
   } finally {
     leave({ kind });

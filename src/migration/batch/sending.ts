@@ -16,7 +16,7 @@ import type { UserProblem } from './batch.ts';
 import type { Chunk, Taken } from './chunk.ts';
 import type { Verdict } from './governor.ts';
 import type { AloneDeps } from './one-by-one.ts';
-import { afterFailure, byOneself } from './one-by-one.ts';
+import { afterFailure, byOneself, usesUpTries } from './one-by-one.ts';
 import type { Prepared, PreparingDeps } from './preparing.ts';
 import { prepare } from './preparing.ts';
 import type { Arrived, Postponed, Ready, Told } from './settling.ts';
@@ -43,9 +43,19 @@ interface Sorted {
 
 /** How many have failed for good. Throws legacy_unavailable, storage_unavailable, and what aborts it. */
 export async function sendChunk(deps: SendingDeps, chunk: Chunk, signal: AbortSignal): Promise<number> {
+  try {
+    return await send(deps, chunk, signal);
+  } catch (error) {
+    // Nobody has to wait for the lease to run out. Whoever was told of is not in it any more.
+    if (signal.aborted) await postponeEach(deps, chunk, chunk.people.map(goesBack)).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function send(deps: SendingDeps, chunk: Chunk, signal: AbortSignal): Promise<number> {
   await deps.afterStep?.('taken');
   const prepared = await prepareOrPostpone(deps, chunk);
-  const sorted = prepared.ready.length > 0 ? await send(deps, chunk, { prepared, signal }) : NOBODY;
+  const sorted = prepared.ready.length > 0 ? await sendReady(deps, chunk, { prepared, signal }) : NOBODY;
   const { told, slow } = await settle(deps, chunk, sorted);
   const all = [...prepared.told, ...told];
   await tellEach(deps, chunk, all);
@@ -81,16 +91,25 @@ interface Sending {
   readonly signal: AbortSignal;
 }
 
-async function send(deps: SendingDeps, chunk: Chunk, { prepared, signal }: Sending): Promise<Sorted> {
+async function sendReady(deps: SendingDeps, chunk: Chunk, { prepared, signal }: Sending): Promise<Sorted> {
   const { connection, governor, afterStep } = deps;
   const leave = await governor.enter(chunk.batch.workers, signal);
   let verdict: Verdict = { kind: 'well' };
   try {
-    const mayGo = await releaseEach(deps, chunk, prepared.ready);
+    // Whoever waited for a turn while the target went down goes back: one of them finds out for all.
+    const [first, ...others] = prepared.ready;
+    const next = governor.isProbing() && first ? [first] : prepared.ready;
+    if (next.length < prepared.ready.length)
+      await postponeEach(
+        deps,
+        chunk,
+        others.map(({ taken }) => goesBack(taken)),
+      );
+    const mayGo = await releaseEach(deps, chunk, next);
     await afterStep?.('released');
-    const going = prepared.ready.filter(({ taken }) => mayGo.has(taken.sub));
+    const going = next.filter(({ taken }) => mayGo.has(taken.sub));
     const users = going.map(({ person }) => person.user);
-    const outcomes = users.length > 0 ? await connection.importUsers(users, { bulk: true, signal }) : [];
+    const outcomes = users.length > 0 ? await connection.importUsers(users, { bulk: true }) : [];
     verdict = verdictOf(outcomes);
     await afterStep?.('sent');
     return await sort(deps, going, { outcomes, verdict });
@@ -98,6 +117,13 @@ async function send(deps: SendingDeps, chunk: Chunk, { prepared, signal }: Sendi
     leave(verdict);
   }
 }
+
+const goesBack = ({ sub }: Pick<Taken, 'sub'>): Postponed => ({
+  sub,
+  seconds: 0,
+  counts: false,
+  problem: unavailableProblem('waiting_for_target'),
+});
 
 function verdictOf(outcomes: readonly ImportOutcome[]): Verdict {
   const unavailable = outcomes.flatMap((outcome) => (outcome.kind === 'unavailable' ? [outcome] : []));
@@ -122,6 +148,7 @@ async function sort(
   const told: Told[] = [];
   const slow: Taken[] = [];
   const postponed: Postponed[] = [];
+  const isOwn = verdict.kind === 'well' || (verdict.kind === 'down' && (await usesUpTries(deps)));
   for (const [index, ready] of sent.entries()) {
     const { taken } = ready;
     const outcome = outcomes[index] ?? { kind: 'unavailable', code: 'no_answer' };
@@ -132,7 +159,7 @@ async function sort(
       told.push({ sub: taken.sub, outcome: 'failed', problem });
     } else if (outcome.kind === 'unavailable') {
       const result = afterFailure(taken, unavailableProblem(outcome.code), {
-        counts: !outcome.isThrottled && (verdict.kind === 'well' || !deps.governor.isProbing()),
+        counts: !outcome.isThrottled && isOwn,
         retryAfterSeconds: outcome.retryAfterSeconds,
       });
       if ('outcome' in result) told.push(result);

@@ -1,5 +1,6 @@
 /** The engine against a target that fails in every way: nobody is lost, nobody is doubled, nobody else waits. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { FootbridgeError } from '../../../src/errors.ts';
 import { ensured } from './batch-checks.ts';
 import type { BatchStage } from './batch-stage.ts';
 import { openBatchStage } from './batch-stage.ts';
@@ -143,12 +144,17 @@ describe('a target that fails', () => {
 
   test('altogether is left alone after five calls, asked with one person a second, and found again', async () => {
     let isDown = true;
+    const { userById } = stage.target;
+    stage.target.userById = (id) =>
+      isDown ? Promise.reject(new FootbridgeError('target_unavailable')) : userById(id);
     stage.target.before = async (users) =>
       isDown ? all(users, { kind: 'unavailable', code: 'http_500' }) : undefined;
-    const running = run({ workers: 4 }, { seconds: 19 });
+    await stage.planned('b', { workers: 4 });
+    const running = goOn({ seconds: 19 });
     await stage.until(async () => (await stage.batches.status('b')).note?.code === 'target_down');
     const before = stage.target.calls.length;
     expect(before).toBeLessThanOrEqual(5 + 1);
+    expect(await sql('select max(attempts) as attempts from batch_users')).toEqual([{ attempts: 1 }]);
     await stage.until(async () => stage.target.calls.length >= before + 2);
     expect(stage.target.calls.slice(before)).toEqual(stage.target.calls.slice(before).map(() => 1));
     isDown = false;
