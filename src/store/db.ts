@@ -39,6 +39,8 @@ export interface DbOptions {
   /** False behind a pooler in transaction mode, which loses prepared statements. */
   readonly preparedStatements?: boolean;
   readonly applicationName?: string;
+  /** For statements about hundreds of rows at once. */
+  readonly forMany?: boolean;
   readonly onError?: (error: Error) => void;
 }
 
@@ -47,6 +49,12 @@ const CONNECT_TIMEOUT_MS = 2_000;
 const STATEMENT_TIMEOUT_MS = 5_000;
 const LOCK_TIMEOUT_MS = 2_000;
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
+
+/**
+ * A plan that is made while a table is empty is kept while the table grows to a million: it has to find its rows by key, and
+ * put them together by hashing, from the start.
+ */
+const FOR_MANY = ['-c enable_seqscan=off', '-c enable_nestloop=off'];
 
 /** Names a statement after its text, so that equal texts share one prepared statement. */
 export function statement(text: string): Statement {
@@ -68,6 +76,7 @@ export function openDb(options: DbOptions): Db {
       // Our statements are few, prepared, and all by key: planning them anew each time costs more than running them.
       '-c plan_cache_mode=force_generic_plan',
       '-c jit=off',
+      ...(options.forMany ? FOR_MANY : []),
       `-c statement_timeout=${STATEMENT_TIMEOUT_MS}`,
       `-c lock_timeout=${LOCK_TIMEOUT_MS}`,
       `-c idle_in_transaction_session_timeout=${IDLE_IN_TRANSACTION_TIMEOUT_MS}`,
