@@ -6,11 +6,14 @@ import type { TargetConnection } from './connection.ts';
 import { generic } from './generic/index.ts';
 import { keycloak } from './keycloak/index.ts';
 import { kratos } from './kratos/index.ts';
-import type { HashReader, Target, TargetKind, Targets } from './target.ts';
+import type { ConnectDeps, HashReader, Target, TargetKind, Targets } from './target.ts';
 import type { TargetSettings } from './target-settings.ts';
 import { zitadel } from './zitadel/index.ts';
 
-export const TARGET_KINDS = { zitadel, keycloak, kratos, cidaas, generic } satisfies Record<string, TargetKind>;
+export const TARGET_KINDS = { zitadel, keycloak, kratos, cidaas, generic } satisfies Record<
+  string,
+  TargetKind
+>;
 
 /** The systems that hashes can be written for, those included that nobody can be moved to. */
 export const HASH_READERS = {
@@ -38,11 +41,18 @@ export interface OpenTargetsOptions {
   readonly issuer?: string;
   /** The id of our identity provider at a target; what the settings say by default. */
   readonly ourIdp?: (target: Target) => Promise<string | undefined>;
+  /** See `ConnectDeps`. */
+  readonly reference?: (target: string, sub: string) => string;
 }
 
 export function openTargets(
   settings: readonly TargetSettings[],
-  { unproved = [], issuer, ourIdp = async ({ api }) => api?.identityProvider }: OpenTargetsOptions = {},
+  {
+    unproved = [],
+    issuer,
+    reference,
+    ourIdp = async ({ api }) => api?.identityProvider,
+  }: OpenTargetsOptions = {},
 ): Targets {
   const all = settings.map(({ accepts, ...own }): Target => {
     const kind: TargetKind = TARGET_KINDS[own.kind];
@@ -52,9 +62,13 @@ export function openTargets(
   const byName = new Map(all.map((target) => [target.name, target]));
   const byClient = new Map(all.flatMap((target) => target.clientIds.map((clientId) => [clientId, target])));
   const connections = new Map<string, TargetConnection>();
+  const depsOf = (target: Target): ConnectDeps => ({
+    issuer: issuer!,
+    ourIdp: () => ourIdp(target),
+    ...(reference && { reference: (sub: string) => reference(target.name, sub) }),
+  });
   for (const target of issuer === undefined ? [] : all) {
-    const connection =
-      target.api && target.connect?.(target, { issuer: issuer!, ourIdp: () => ourIdp(target) });
+    const connection = target.api && target.connect?.(target, depsOf(target));
     if (connection) connections.set(target.name, connection);
   }
   return {

@@ -84,6 +84,8 @@ export interface ConnectDeps {
   readonly issuer: string;
   /** The id of our identity provider at the target, once it was set up there. */
   readonly ourIdp: () => Promise<string | undefined>;
+  /** What stands in a password's place where the target asks us about it: names the person, and nobody can make one up. */
+  readonly reference?: (sub: string) => string;
   /** Seconds since the epoch; the system's clock by default. */
   readonly nowSeconds?: () => number;
 }

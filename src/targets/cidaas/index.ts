@@ -4,6 +4,7 @@
  * are named: an operator who has tried one adds it to the target's `accepts`.
  */
 import type { TargetKind } from '../target.ts';
+import { connectCidaas } from './connection.ts';
 
 export const cidaas: TargetKind = {
   kind: 'cidaas',
@@ -23,4 +24,18 @@ export const cidaas: TargetKind = {
   ],
   totp: { algorithms: [], digits: [], periodSeconds: [] },
   needs: ['email'],
+  capabilities: {
+    ids: 'theirs',
+    uniqueBy: 'upsert',
+    // Documented: 25 to 50 are recommended, and more than 1,000 are refused. Nothing was measured at a real one.
+    batch: { users: 50, max: 1_000, rowErrors: true, usersPerSecond: 50 },
+    passkeys: false,
+    recoveryCodes: false,
+    links: true,
+    metadata: true,
+    grants: true,
+    typedPasswords: 'mark',
+    reset: 'mail',
+  },
+  connect: connectCidaas,
 };
