@@ -1,6 +1,7 @@
 /** `/openapi.json` (OpenAPI 3.1), generated from the schemas that check the requests. */
 import { z } from 'zod';
 import { ERRORS } from '../errors.ts';
+import { dropInOperations } from '../migration/drop-ins/drop-ins-routes.ts';
 import { ensureOperations } from '../migration/ensure-routes.ts';
 import { hooksOperations } from '../migration/hooks/hooks-routes.ts';
 import type { RouteDescription } from '../migration/json-routes.ts';
@@ -18,6 +19,7 @@ const schemaOf = (schema: z.ZodType, io: 'input' | 'output'): Json => {
 const ROUTES: readonly RouteDescription[] = [
   ...migrationOperations,
   ...ensureOperations,
+  ...dropInOperations,
   ...hooksOperations,
   ...sessionOperations,
 ];
@@ -62,6 +64,9 @@ export function openApiDocument(issuer: string): Json {
     components: {
       schemas: { Problem: PROBLEM },
       securitySchemes: {
+        dropInBasic: { type: 'http', scheme: 'basic' },
+        dropInBearer: { type: 'http', scheme: 'bearer' },
+        dropInKey: { type: 'apiKey', in: 'header', name: 'Authorization' },
         token: {
           type: 'oauth2',
           flows: {
@@ -84,6 +89,13 @@ export function openApiDocument(issuer: string): Json {
   };
 }
 
+/** Those that no access token opens. */
+const OWN_SCOPES: readonly string[] = ['signature', 'drop-in'];
+/** As the settings of each say. */
+const DROP_IN = [{ dropInBasic: [] }, { dropInBearer: [] }, { dropInKey: [] }];
+const isSigned = ({ method, scope, takesSignature }: RouteDescription) =>
+  method !== 'GET' && takesSignature !== false && scope !== 'drop-in';
+
 function describe(route: RouteDescription, issuer: string): Json {
   const inPath = new Set([...route.path.matchAll(/:(\w+)/g)].map((match) => match[1]));
   const parameters = Object.entries(route.parameters?.shape ?? {}).map(([name, schema]) => ({
@@ -97,8 +109,9 @@ function describe(route: RouteDescription, issuer: string): Json {
     tags: [route.path.split('/')[1]],
     servers: [{ url: issuer }],
     security: [
-      ...(route.scope === 'signature' ? [] : [{ token: [route.scope] }]),
-      ...(route.method === 'GET' || route.takesSignature === false ? [] : [{ signature: [] }]),
+      ...(route.scope === 'drop-in' ? DROP_IN : []),
+      ...(OWN_SCOPES.includes(route.scope) ? [] : [{ token: [route.scope] }]),
+      ...(isSigned(route) ? [{ signature: [] }] : []),
     ],
     parameters,
     ...(route.request

@@ -34,6 +34,7 @@ export interface Metrics {
   readonly secretsReleased: Counter<'result'>;
   readonly moves: Counter<'target' | 'road' | 'result'>;
   readonly moveSeconds: Histogram<'target' | 'road'>;
+  readonly dropInCalls: Counter<'dropIn' | 'result'>;
   readonly hookCalls: Counter<'target' | 'hook' | 'call' | 'result'>;
   readonly lookups: Counter<'target' | 'found'>;
   readonly legacySessions: Counter<'app' | 'outcome'>;
@@ -132,6 +133,12 @@ export function openMetrics(): Metrics {
           this.set({ target, state: 'given_up' }, givenUp);
         }
       },
+    }),
+    dropInCalls: new Counter({
+      name: 'footbridge_drop_in_calls_total',
+      help: 'Passwords and people that other systems asked for in a contract of their own, by result.',
+      labelNames: ['dropIn', 'result'],
+      registers,
     }),
     hookCalls: new Counter({
       name: 'footbridge_hook_calls_total',

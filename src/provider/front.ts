@@ -150,7 +150,7 @@ function factorDeps({ db, keyring, settings }: FrontOptions): Pick<LoginRoutesOp
 }
 
 const ROUTES =
-  /^\/(\.well-known|auth|token|me|jwks|request|session|login|jwt|migration|legacy|assets)(?:\/|$)/;
+  /^\/(\.well-known|auth|token|me|jwks|request|session|login|jwt|migration|hooks|drop-ins|legacy|assets)(?:\/|$)/;
 
 function measured({ onRequest }: FrontOptions): Middleware {
   return async (ctx, next) => {

@@ -14,8 +14,8 @@ export function passwordProof(deps: PasswordDeps): ProvePassword {
       password,
       network,
       clientId: '',
-      target,
-      ledgerPart: (found) => statePart(target.name, found),
+      ...(target ? { target } : {}),
+      ledgerPart: (found) => target && statePart(target.name, found),
       ...(signal ? { signal } : {}),
     });
     switch (tried.kind) {

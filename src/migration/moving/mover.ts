@@ -54,7 +54,8 @@ export interface Mover {
 
 /** A password that somebody typed elsewhere than at our login page. */
 export interface TypedPassword {
-  readonly target: Target;
+  /** Absent: whoever asks belongs to none of ours. */
+  readonly target?: Target;
   /** One of the two. */
   readonly login?: string;
   readonly sub?: string;
