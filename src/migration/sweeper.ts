@@ -3,6 +3,7 @@ import type { Queryable, Statement } from '../store/db.ts';
 import { SWEEP_CAPTURED } from './captured-passwords.ts';
 import { SWEEP_OUTBOX } from './ledger.ts';
 import { SWEEP_WORK } from './moving/target-work.ts';
+import { SWEEP_MAILINGS } from './remedies/mailings.ts';
 import { SWEEP_SIGNATURES } from './signed-calls.ts';
 import { SWEEP_TICKETS } from './tickets.ts';
 import { SWEEP_RATE, SWEEP_VOLUME } from './volume-fuse.ts';
@@ -23,6 +24,7 @@ export async function sweepMigration(db: Queryable): Promise<number> {
     SWEEP_OUTBOX,
     SWEEP_CAPTURED,
     SWEEP_WORK,
+    SWEEP_MAILINGS,
   ]) {
     total += await sweep(db, table);
   }
