@@ -79,7 +79,8 @@ export function openCaptured(
 /** Removes those of the users in an earlier part with the columns target and sub. */
 export const wipePart = (moved: string): Part => ({
   name: 'captured_wiped',
-  text: `delete from captured_passwords where (target, sub) in (select target, sub from ${moved})`,
+  text: `delete from captured_passwords where sub = any(array(select sub from ${moved}))
+    and target = any(array(select target from ${moved})) and (target, sub) in (select target, sub from ${moved})`,
   values: [],
 });
 

@@ -103,13 +103,16 @@ export function moveEachParts({ target, actor, events, action }: EachMove, after
   const answer = 'l.target, l.sub, l.from_state, l.state, l.version';
   const first = ways.get('legacy');
   const into = ['target', 'sub', 'state', 'from_state', 'version', ...columns.map(([column]) => column)];
+  // Only the index on `sub` fits: with few rows or none the planner would rather look at everybody of the target.
+  const keyed = (row: string) =>
+    `${row}.sub = any(array(select sub from ${after})) and ${row}.target || '' = $1::text`;
   const fresh = `insert into ledger as l (${into.join(', ')})
     select $1::text, m.sub, '${first?.to}', 'legacy', ${first?.moves}${columns.map(([, text]) => `, ${text}`).join('')}
     from ${after} m cross join (select null::text as released_of) l
-    where not exists (select from ledger k where k.target = $1::text and k.sub = m.sub)
+    where not exists (select from ledger k where ${keyed('k')} and k.sub = m.sub)
     on conflict (target, sub) do nothing returning ${answer}`;
   const moved = `update ledger l set ${setFor(ways, columns)} from ${after} m
-    where l.target = $1::text and l.sub = m.sub and l.state in (${list([...ways.keys()])}) returning ${answer}`;
+    where ${keyed('l')} and l.sub = m.sub and l.state || '' in (${list([...ways.keys()])}) returning ${answer}`;
   const both = `select * from ledger_known${first ? ' union all select * from ledger_fresh' : ''}`;
   return [
     ...(first ? [{ name: 'ledger_fresh', text: fresh, values: [target] }] : []),

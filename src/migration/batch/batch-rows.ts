@@ -214,3 +214,33 @@ const GIVE = statement('update batches set tokens = tokens + $2 where id = $1');
 export const giveTokens = async (q: Queryable, id: string, users: number): Promise<void> => {
   if (users > 0) await q.run(GIVE, [id, users]);
 };
+
+/**
+ * `paused` or `done` → `undoing`, with this note. One that is being undone keeps the note that it has, unless that one says
+ * (by the code `over`) that its undoing has ended. Throws batch_state.
+ */
+export const beginUndo = (q: Queryable, id: string, note: BatchNote, over: string): Promise<Batch> =>
+  change(q, id, ['paused', 'done', 'undoing'], {
+    set: `state = 'undoing', note = case when state = 'undoing' and note->>'code' <> $3::text then note else $2::jsonb end`,
+    values: [JSON.stringify(note), over],
+  });
+
+/** A part that adds to the note of a batch that is being undone. */
+export const noteUndoPart = (id: string, more: object): Part => ({
+  name: 'undo_noted',
+  text: `update batches set note = (note - 'until') || $2::jsonb
+    where id = $1::text and state = 'undoing' and not note @> $2::jsonb returning 1`,
+  values: [id, JSON.stringify(more)],
+});
+
+const END_UNDO =
+  statement(`update batches set state = $2::text, note = $3, finished_at = case when $2::text = 'undone' then now() else finished_at end
+  where id = $1 and state = 'undoing' returning 1`);
+/** Nobody is left to be taken back. */
+export async function endUndo(
+  q: Queryable,
+  id: string,
+  { state, note }: { readonly state: BatchState; readonly note: BatchNote | null },
+): Promise<void> {
+  await q.run(END_UNDO, [id, state, note === null ? null : JSON.stringify(note)]);
+}

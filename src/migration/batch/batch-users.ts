@@ -12,6 +12,9 @@ const BUSY_SECONDS = 1;
 /** After each try that failed a chunk is this much smaller: a poisoned record is soon alone. */
 const SPLIT = 4;
 
+/** Rows `b` of the people in an earlier part, by the index on `sub`: with few rows the planner would rather look at a whole batch. */
+const keyed = (after: string) => `b.sub = any(array(select sub from ${after})) and b.batch || '' = $1::text`;
+
 /** A part named `members_added`: the rows that are new. */
 export const membersPart = (batch: string, members: readonly Member[]): Part => ({
   name: 'members_added',
@@ -33,7 +36,7 @@ export interface Place {
 }
 
 const FIRST = statement(
-  'select rank::text, sub from batch_users where batch = $1 and outcome is null order by rank, sub limit 1',
+  'select rank::text, sub from batch_users where batch = $1 and outcome is null order by batch_users.rank, sub limit 1',
 );
 
 /** The first who is left; undefined: everybody has an outcome. */
@@ -61,7 +64,7 @@ export interface ChunkRequest {
 }
 
 /**
- * Parts, of which `chunk_due` has rank, sub, legacy_id and attempts: those who are due, all with as many failed tries as the
+ * Parts, of which `chunk_due` has rank, sub, legacy_id, attempts and in_flight (somebody died over them): those who are due, all with as many failed tries as the
  * first of them, and the fewer of them the more there were.
  */
 export const dueParts = ({ batch, size, from }: ChunkRequest): Part[] => {
@@ -74,7 +77,7 @@ export const dueParts = ({ batch, size, from }: ChunkRequest): Part[] => {
     },
     {
       name: 'chunk_due',
-      text: `select rank, sub, legacy_id, attempts from batch_users
+      text: `select rank, sub, legacy_id, attempts, lease is not null as in_flight from batch_users
         where ${due} and attempts = (select attempts from chunk_head) order by rank, sub
         limit (select greatest(1, $4::int / power(${SPLIT}, attempts)::int) from chunk_head)
         for update skip locked`,
@@ -89,7 +92,7 @@ export const stampPart = ({ batch, lease }: ChunkRequest): Part => ({
   text: `update batch_users b set lease = case when w.sub is null then null else $2::text end,
       due_at = now() + case when w.sub is null then interval '${BUSY_SECONDS} seconds' else interval '${LEASE_SECONDS} seconds' end
     from chunk_due d left join work_taken w on w.sub = d.sub
-    where b.batch = $1::text and b.rank = d.rank and b.sub = d.sub returning b.rank, b.sub, b.lease`,
+    where ${keyed('chunk_due')} and b.sub = d.sub returning b.rank, b.sub, b.lease`,
   values: [batch, lease],
 });
 
@@ -109,7 +112,8 @@ export const tellPart = (batch: string, lease: string, after: string): Part => (
   name: 'chunk_told',
   text: `update batch_users b set outcome = t.outcome, problem = t.problem, finished_at = now(), lease = null,
       target_user_id = coalesce(t.target_user_id, b.target_user_id)
-    from ${after} t where b.batch = $1::text and b.sub = t.sub and b.lease = $2::text and b.outcome is null
+    from ${after} t where ${keyed(after)} and b.sub = t.sub
+      and b.lease = $2::text and b.outcome is null
     returning b.sub, b.outcome`,
   values: [batch, lease],
 });
@@ -119,7 +123,8 @@ export const postponePart = (batch: string, lease: string, after: string): Part 
   name: 'chunk_postponed',
   text: `update batch_users b set lease = null, due_at = now() + make_interval(secs => t.seconds),
       attempts = b.attempts + t.counts, problem = t.problem
-    from ${after} t where b.batch = $1::text and b.sub = t.sub and b.lease = $2::text and b.outcome is null
+    from ${after} t where ${keyed(after)} and b.sub = t.sub
+      and b.lease = $2::text and b.outcome is null
     returning b.sub`,
   values: [batch, lease],
 });
@@ -132,7 +137,7 @@ const LOWEST: Place = { rank: String(-(2n ** 63n)), sub: '' };
 const page = (condition: string) =>
   statement(`select ${COLUMNS} from batch_users where batch = $1 and ${condition}
     and ($2::text is null or problem->>'code' = $2) and (rank, sub) > ($3::bigint, $4::text)
-    order by rank, sub limit $5`);
+    order by batch_users.rank, sub limit $5`);
 const EVERYBODY = page('true');
 const WAITING = page('outcome is null');
 const WITH_OUTCOME = page('outcome = $6');
@@ -171,3 +176,8 @@ export const replayPart = (batch: string, { code, sub }: { code?: string; sub?: 
 
 const DROP = statement('delete from batch_users where batch = $1');
 export const dropUsers = (q: Queryable, batch: string) => q.run(DROP, [batch]);
+
+/** For `undo-rows.ts`: what taking people back reads and writes of the same rows, as `b`. */
+export const readUsers = (columns: string, rest: string): string =>
+  `select ${columns} from batch_users b ${rest}`;
+export const writeUsers = (set: string, rest: string): string => `update batch_users b set ${set} ${rest}`;

@@ -20,6 +20,8 @@ export interface Taken {
   readonly legacyId: string;
   /** Tries that failed while the target was well. */
   readonly attempts: number;
+  /** A worker of this batch has died while it had them. */
+  readonly isInFlight: boolean;
   /** Undefined: nothing has happened to them yet. */
   readonly row: KnownRow | undefined;
   /** Where the target has said which of its users it is. */
@@ -40,6 +42,7 @@ interface TakenRow {
   readonly sub: string;
   readonly legacy_id: string | null;
   readonly attempts: number;
+  readonly in_flight: boolean;
   readonly target_user_id: string | null;
   readonly asked_at: string;
   readonly sealed: string | null;
@@ -72,7 +75,7 @@ export async function takeChunk(
       capturedEachPart(batch.target, 'work_taken'),
       blockedPart(batch.target),
     ],
-    `select d.sub, d.legacy_id, d.attempts, w.target_user_id, w.asked_at, c.sealed, c."madeOf", to_json(l) as row, b.blocked
+    `select d.sub, d.legacy_id, d.attempts, d.in_flight, w.target_user_id, w.asked_at, c.sealed, c."madeOf", to_json(l) as row, b.blocked
      from chunk_mine m join chunk_due d using (sub) join work_taken w using (sub)
      left join ledger_standings l using (sub) left join captured_each c using (sub) cross join rewrites_blocked b
      where m.lease is not null order by d.rank, d.sub`,
@@ -88,6 +91,7 @@ export async function takeChunk(
       sub: taken.sub,
       legacyId: taken.legacy_id ?? taken.sub,
       attempts: taken.attempts,
+      isInFlight: taken.in_flight,
       row: taken.row ?? undefined,
       targetUserId: taken.target_user_id,
       captured: { sealed: taken.sealed, madeOf: taken.madeOf },

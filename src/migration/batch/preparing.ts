@@ -14,7 +14,7 @@ import type { Chunk, Taken } from './chunk.ts';
 import type { Ready, Told } from './settling.ts';
 
 export interface PreparingDeps extends Omit<DescribingDeps, 'work'> {
-  readonly directory: Pick<Directory, 'findBySubs'>;
+  readonly directory: Pick<Directory, 'findBySubs' | 'flag'>;
 }
 
 export interface Prepared {
@@ -50,10 +50,7 @@ interface Somebody {
 async function fateOf(deps: PreparingDeps, chunk: Chunk, { taken, entry }: Somebody): Promise<Fate> {
   const { sub, row } = taken;
   const { state = 'legacy' } = row ?? {};
-  if (hasTargetUser(state) && state !== 'created')
-    return {
-      told: { sub, outcome: 'there', ...(row?.targetUserId ? { targetUserId: row.targetUserId } : {}) },
-    };
+  if (hasTargetUser(state) && state !== 'created') return arrived(deps, taken);
   if (state === 'excluded' || state === 'deleted')
     return skipped(sub, state === 'excluded' ? 'user_excluded' : 'user_not_found');
   // The target has told of a user of its own, or has one half-made.
@@ -68,6 +65,14 @@ async function fateOf(deps: PreparingDeps, chunk: Chunk, { taken, entry }: Someb
   if (!nextState(state, 'enqueue') && !nextState(state, 'release'))
     return failed(sub, known('illegal_transition'));
   return described(deps, chunk, { taken, entry });
+}
+
+/** Brought by this batch, whose worker died before it could say so; or there before their turn. */
+function arrived({ directory }: PreparingDeps, taken: Taken): Fate {
+  const { sub, row, isInFlight } = taken;
+  if (isInFlight && directory.flag) return { slow: taken };
+  const id = row?.targetUserId ? { targetUserId: row.targetUserId } : {};
+  return { told: { sub, outcome: isInFlight ? 'migrated' : 'there', ...id } };
 }
 
 async function described(

@@ -187,7 +187,7 @@ function whole(
   const isFactorSaid = !hasSecondFactor(credentials) || isSaid('totp') || stored.includes('passkeys');
   if (!isSaid('links') || !isFactorSaid || (hasPassword(credentials) && !isSaid('password')))
     return undefined;
-  return { sub: taken.sub, targetUserId, made: true, ...outcomeOf(lacking) };
+  return { sub: taken.sub, targetUserId, made: true, user: person.user, ...outcomeOf(lacking) };
 }
 
 /** Somebody whom an earlier try of ours has made, and who lacks nothing that another try could add. */
@@ -204,7 +204,9 @@ async function known(
   const isLeft = missing.some(
     ({ what, code }) => !person.missing.some((one) => one.what === what && one.code === code),
   );
-  return unseen || isLeft ? undefined : { sub: taken.sub, targetUserId, made, ...outcomeOf(missing) };
+  return unseen || isLeft
+    ? undefined
+    : { sub: taken.sub, targetUserId, made, user: person.user, ...outcomeOf(missing) };
 }
 
 function outcomeOf(missing: readonly NotStored[]): Pick<Arrived, 'outcome' | 'problem'> {
@@ -247,7 +249,7 @@ async function recordOrNone(deps: SendingDeps, chunk: Chunk, arrived: readonly A
 }
 
 const FLAGS_AT_ONCE = 4;
-const FLAG_RETRY_SECONDS = 30;
+const FLAG_RETRY_SECONDS = 2;
 
 /** A mark that the legacy store did not take is made up for by itself: the work is left for it. */
 async function flag(deps: SendingDeps, chunk: Chunk, arrived: readonly Arrived[]): Promise<void> {

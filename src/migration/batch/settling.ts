@@ -4,11 +4,15 @@
  */
 import { auditDetail } from '../../store/audit-log.ts';
 import type { Queryable } from '../../store/db.ts';
+import type { Keyring } from '../../store/encryption.ts';
 import type { Part } from '../../store/statement.ts';
 import { rowsPart } from '../../store/statement.ts';
+import type { TargetUser } from '../../targets/connection.ts';
 import { moveEachParts } from '../ledger.ts';
 import { finishEachParts, heldEachPart } from '../moving/target-work.ts';
 import type { Person } from '../moving/try.ts';
+import { comparedManyPart } from '../reconcile/compared.ts';
+import { digestsOf } from '../reconcile/marks.ts';
 import type { Event } from '../states.ts';
 import type { Outcome, UserProblem } from './batch.ts';
 import { countPart } from './batch-rows.ts';
@@ -17,6 +21,7 @@ import type { Chunk, Taken } from './chunk.ts';
 
 export interface SettlingDeps {
   readonly db: Queryable;
+  readonly keyring: Keyring;
   /** The audit log's pseudonym of a sub. */
   readonly pseudonym: (sub: string) => Buffer;
   /** Names this worker in the counts. */
@@ -36,6 +41,8 @@ export interface Arrived {
   readonly made: boolean;
   readonly outcome: 'migrated' | 'created';
   readonly problem?: UserProblem;
+  /** What they were given. */
+  readonly user: TargetUser;
 }
 
 /** Somebody of whom something is known for good. */
@@ -118,7 +125,7 @@ const ARRIVALS: readonly (readonly [Arrived['outcome'], readonly Event[]])[] = [
 ];
 
 async function record(
-  { db, pseudonym }: SettlingDeps,
+  { db, pseudonym, keyring }: SettlingDeps,
   chunk: Chunk,
   { some, events }: { readonly some: readonly Arrived[]; readonly events: readonly Event[] },
 ): Promise<readonly string[]> {
@@ -135,8 +142,12 @@ async function record(
     detail: ['jsonb', column(some, detailOf)],
   });
   const moves = moveEachParts({ target, actor, events, action: `ledger.${events.at(-1)}` }, 'still_ours');
+  const compared = ({ sub, targetUserId, user }: Arrived) => ({
+    sub,
+    digests: digestsOf(keyring, target, { ...user, targetUserId }),
+  });
   const moved = await db.runParts<{ sub: string }>(
-    [rows, ...heldOf(chunk, 'people'), ...moves],
+    [rows, ...heldOf(chunk, 'people'), ...moves, comparedManyPart(target, some.map(compared), 'ledger_row')],
     'select sub from ledger_row',
   );
   return moved.map(({ sub }) => sub);

@@ -12,28 +12,9 @@ import type { LedgerRow, Move } from '../ledger.ts';
 import { findPart, moveParts } from '../ledger.ts';
 import { hasTargetUser, isMovable, STATES } from '../states.ts';
 import type { MoveRequest, Road } from './mover.ts';
+import type { Problem, Work } from './work.ts';
 
-export interface Work {
-  readonly target: string;
-  readonly sub: string;
-  readonly road: Road;
-  readonly actor: string;
-  /** Where the target has said which of its users it is. */
-  readonly targetUserId: string | null;
-  /** Tries that failed since somebody asked. */
-  readonly attempts: number;
-  readonly lease: string;
-  /** When somebody asked last, to the microsecond. */
-  readonly askedAt: string;
-}
-
-/** Why a try failed; no secrets. */
-export interface Problem {
-  readonly code: string;
-  readonly sentence: string;
-  /** The target's own words. */
-  readonly detail?: string;
-}
+export type { Problem, Work } from './work.ts';
 
 /** A dead node's work is taken over after this; a living one renews its lease three times in between. */
 export const LEASE_SECONDS = 30;

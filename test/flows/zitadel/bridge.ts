@@ -237,6 +237,7 @@ export async function openBridge({ change, setup = true, app = true }: BridgeOpt
     },
     work: (person: Pick<Person, 'id'>) =>
       sql('select road, attempts, problem from target_work where sub = $1', [subOf(person)]),
+    openWork: () => sql('select sub, problem from target_work'),
     /** The mark in the shop that somebody has moved. */
     async isFlagged({ id }: Pick<Person, 'id'>): Promise<boolean> {
       const [row] = await shop.sql('select moved from customers where id = $1', [id]);

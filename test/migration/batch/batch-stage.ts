@@ -72,7 +72,8 @@ export async function openBatchStage(users: number): Promise<BatchStage> {
   const shared = { db, keyring, directory, passwords, ourIdp, pseudonym, onError };
   const mover = openMover({ ...shared, targets });
   const batches = openBatches(db);
-  const deps: EngineDeps = { ...shared, targets, mover, batches };
+  const many = openDb({ url: ours.url, poolSize: 4, forMany: true });
+  const deps: EngineDeps = { ...shared, db: many, targets, mover, batches };
   return {
     db,
     ours,
@@ -125,6 +126,7 @@ export async function openBatchStage(users: number): Promise<BatchStage> {
       await hurrying;
       await directory.close();
       await passwords.close();
+      await many.close();
       await db.close();
       await Promise.all([ours.drop(), legacy.drop()]);
     },

@@ -9,17 +9,20 @@ export async function fillPeople(url: string, users: number): Promise<void> {
   await execute(
     url,
     `create table people (id int primary key, login text unique not null, email text not null, given text, family text,
-       password text not null, last_login timestamptz, active boolean not null default true)`,
+       password text not null, last_login timestamptz, active boolean not null default true, moved int not null default 0)`,
   );
   await execute(
     url,
-    `insert into people select n, 'user' || n, 'user' || n || '@example.com', 'Given' || n, 'Family' || n, ${HASH},
+    `insert into people (id, login, email, given, family, password, last_login) select n, 'user' || n, 'user' || n || '@example.com', 'Given' || n, 'Family' || n, ${HASH},
        timestamptz '2026-01-01' - n * interval '1 minute' from generate_series(1, ${users}) n`,
   );
 }
 
-export const legacyOf = (url: string, more: Record<string, unknown> = {}) =>
-  legacySettings.parse({ ...legacyInput(url), ...more });
+/** `sql`: what the connector’s settings have besides. */
+export function legacyOf(url: string, sql: Record<string, unknown> = {}) {
+  const input = legacyInput(url);
+  return legacySettings.parse({ ...input, sql: { ...input.sql, ...sql } });
+}
 
 export const legacyInput = (url: string) => ({
   store: 'shop',
