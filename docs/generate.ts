@@ -2,11 +2,13 @@
  * Writes `docs/reference/` from the code: `node docs/generate.ts`. With `--check` nothing is written, and a page that
  * is not current is named. A new page is a file in `generator/` and a line here.
  */
+
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openApiDocument } from '../src/admin/openapi.ts';
 import { configSchema } from '../src/config.ts';
+import { batchCodesPage } from './generator/batch-codes.ts';
 import { commandsPage } from './generator/commands.ts';
 import { errorsPage } from './generator/errors.ts';
 import { formatsPage } from './generator/formats.ts';
@@ -23,6 +25,7 @@ function json(value: object): string {
 }
 
 const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
+  'batch-codes.md': batchCodesPage,
   'settings.md': settingsPage,
   'commands.md': commandsPage,
   'errors.md': errorsPage,

@@ -70,32 +70,60 @@ create table reconciliations (
   started_at timestamptz not null default now(),
   finished_at timestamptz
 );
+create index reconciliations_target on reconciliations (target, started_at);
+
+-- The target's users while a reconciliation is under way: keyed digests, nothing raw. A crash of the server empties it,
+-- which shows by the row without an id, and it is read again.
+create unlogged table reconciled_users (
+  reconciliation text not null,
+  target_user_id text not null,              -- '': nothing was lost since the reconciliation began
+  external_id text,                          -- the id that we asked for, where the target keeps it beside its own
+  sub text,                                  -- whom the link to us names
+  legacy_id text,                            -- in our metadata there
+  state text not null,
+  marks jsonb not null,
+  met boolean not null default false,        -- somebody of the legacy store or the ledger was compared with it
+  primary key (reconciliation, target_user_id)
+) with (fillfactor = 80);
+create index reconciled_users_sub on reconciled_users (reconciliation, sub) where sub is not null;
+create index reconciled_users_external on reconciled_users (reconciliation, external_id) where external_id is not null;
+create index reconciled_users_legacy on reconciled_users (reconciliation, legacy_id) where legacy_id is not null;
 
 -- Differences that a reconciliation found, each with what would mend it.
 create table differences (
   reconciliation text not null references reconciliations on delete cascade,
   sub text not null,                         -- or the target user's id, of somebody who is only there
   kind text not null,
-  detail jsonb not null,
-  repair text not null,
+  repair text not null,                      -- of several fields those that the same repair mends are one difference
+  detail jsonb not null,                     -- fields, and the digests of both sides
   repaired_at timestamptz,
   problem jsonb,
-  primary key (reconciliation, sub, kind)
+  primary key (reconciliation, sub, kind, repair)
 );
 
 -- Mails that ask people to do something: one row per person and campaign, so that nobody gets two.
 create table mailings (
   campaign text not null,
   target text not null,
+  batch text not null,
   sub text not null,
-  state text not null check (state in ('waiting', 'sending', 'sent', 'failed', 'skipped')),
+  remedy text not null check (remedy in ('reset', 'passkey')),
+  code text,                                 -- why it did not come along: the batch's
+  batched_at timestamptz,                    -- when the batch was done with them: what came later may have mended it
+  -- `unsure`: it was being sent when the process died, or the answer was lost; it may have arrived
+  state text not null check (state in ('waiting', 'sending', 'sent', 'failed', 'skipped', 'unsure')),
   attempts int not null default 0,
-  due_at timestamptz not null default now(),
+  due_at timestamptz not null,
+  lease text,
+  leased_until timestamptz,
+  announced_at timestamptz,                  -- of those that the target writes to: we have told them so
+  started_at timestamptz,                    -- of the last try that sent: the pace is kept from it
   problem jsonb,
   sent_at timestamptz,
   primary key (campaign, sub)
 ) with (fillfactor = 80);
 create index mailings_due on mailings (campaign, due_at) where state in ('waiting', 'sending');
+create index mailings_started on mailings (campaign, started_at) where started_at is not null;
 
 -- A chunk's leases are renewed together.
 create index target_work_lease on target_work (lease) where lease is not null;

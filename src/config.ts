@@ -8,6 +8,8 @@ import { z } from 'zod';
 import { passwordSettings } from './credentials/password-settings.ts';
 import { legacyStores } from './legacy/legacy-settings.ts';
 import { writeOut } from './legacy/shorthand.ts';
+import { mailSettings } from './mail/mail-settings.ts';
+import { dropInSettings, wrongDropIns } from './migration/drop-ins/drop-in-settings.ts';
 import { pagesSettings } from './provider/pages/pages-settings.ts';
 import { providerSettings, wrongTargets } from './provider/provider-settings.ts';
 import { legacySessionSettings, wrongStores } from './sessions/legacy-session-settings.ts';
@@ -52,6 +54,8 @@ const shape = z.strictObject({
   legacy: legacyStores,
   passwords: passwordSettings.prefault({}),
   targets: targetSettings,
+  dropIns: dropInSettings,
+  mail: mailSettings.optional().describe('How we send mail; without it only targets write to people.'),
   legacySessions: legacySessionSettings,
   sessions: sessionSettings.prefault({}),
   pages: pagesSettings.prefault({}),
@@ -72,9 +76,11 @@ const shape = z.strictObject({
     .prefault({}),
 });
 export const settings = shape.superRefine(
-  ({ provider, targets, legacy, legacySessions, sessions }, context) => {
+  ({ provider, targets, dropIns, legacy, legacySessions, sessions }, context) => {
     for (const { path, message } of wrongTargets(provider, targets))
       context.addIssue({ code: 'custom', path: ['provider', ...path], message });
+    for (const { path, message } of wrongDropIns(dropIns, targets))
+      context.addIssue({ code: 'custom', path: ['dropIns', ...path], message });
     const stores = legacy.stores.map(({ store }) => store);
     for (const { path, message } of wrongStores(legacySessions, stores))
       context.addIssue({ code: 'custom', path: ['legacySessions', ...path], message });

@@ -25,6 +25,7 @@ export function deskOf(ground: Ground, { actor, configFile }: DeskOptions): Desk
     endings,
     batches,
     batchEngine,
+    mailer,
   } = ground;
   const { keys, lifetimes, issuer, clients } = settings.provider;
   return {
@@ -37,6 +38,7 @@ export function deskOf(ground: Ground, { actor, configFile }: DeskOptions): Desk
     mover,
     batches,
     batchEngine,
+    mailer,
     endings,
     lifetimes,
     legacySettings: settings.legacy,

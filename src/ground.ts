@@ -6,6 +6,8 @@ import { openPasswords } from './credentials/passwords.ts';
 import type { Directory } from './legacy/directory.ts';
 import { openStores } from './legacy/stores.ts';
 import { subjectPrefix } from './legacy/subjects.ts';
+import type { Mailer } from './mail/mailer.ts';
+import { openMailer } from './mail/mailer.ts';
 import { openBatches } from './migration/batch/batch-rows.ts';
 import type { Batches } from './migration/batch/batches.ts';
 import type { BatchEngine } from './migration/batch/engine.ts';
@@ -27,6 +29,7 @@ import type { Db } from './store/db.ts';
 import { openDb } from './store/db.ts';
 import type { Keyring } from './store/encryption.ts';
 import { openKeyring } from './store/encryption.ts';
+import { referenceOf } from './targets/cidaas/password-reference.ts';
 import { openTargets } from './targets/index.ts';
 import { idpIdOf } from './targets/resources.ts';
 import type { Target, Targets } from './targets/target.ts';
@@ -44,6 +47,8 @@ export interface Ground {
   readonly mover: Mover;
   readonly batches: Batches;
   readonly batchEngine: BatchEngine;
+  /** Undefined: only targets write to people. */
+  readonly mailer: Mailer | undefined;
   /** The legacy stores, and what stands before a primary key in their subjects. */
   readonly stores: readonly StoreSubjects[];
   readonly endings: Endings;
@@ -57,6 +62,9 @@ export interface GroundOptions {
   readonly onMove?: MoverDeps['onMove'];
   readonly onEnded?: EndingsDeps['onEnded'];
 }
+
+/** Of a batch's own: more workers than that wait for one another only while they write. */
+const BATCH_POOL_SIZE = 4;
 
 export function openGround(
   settings: Settings,
@@ -82,6 +90,7 @@ export function openGround(
     unproved,
     issuer: settings.provider.issuer,
     ourIdp,
+    reference: (target, sub) => referenceOf((text) => keyring.mac('cidaas-password', text), target, sub),
   });
   const mover = openMover({
     db,
@@ -94,9 +103,16 @@ export function openGround(
     onError: (error) => log.warn({ error }, 'a move failed'),
     onMove: (move) => watch.onMove?.(move),
   });
+  const many = openDb({
+    url: settings.database.url.reveal(),
+    poolSize: BATCH_POOL_SIZE,
+    preparedStatements: settings.database.preparedStatements,
+    forMany: true,
+    onError: (error) => log.debug({ error }, 'an idle connection was lost'),
+  });
   const batches = openBatches(db);
   const batchEngine = openBatchEngine({
-    db,
+    db: many,
     keyring,
     directory,
     passwords,
@@ -118,14 +134,17 @@ export function openGround(
     kick: () => courier.kick(),
     onEnded: (ending) => watch.onEnded?.(ending),
   });
+  const mailer = settings.mail && openMailer(settings.mail);
   const close = async () => {
+    await mailer?.close();
     await targets.close();
     await passwords.close();
     await directory.close();
+    await many.close();
     await db.close();
   };
   const opened = { settings, log, db, keyring, audit, directory, targets, passwords, mover };
-  return { ...opened, batches, batchEngine, stores, endings, courier, close };
+  return { ...opened, batches, batchEngine, mailer, stores, endings, courier, close };
 }
 
 function recipientsOf(

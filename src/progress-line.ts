@@ -1,45 +1,96 @@
 /**
  * How far a long command has come, on stderr: one line that is written over in a terminal, a JSON line every few
- * seconds elsewhere.
+ * seconds elsewhere. Where it ended is always told.
  */
 import type { Progress } from './admin/operation.ts';
 
 const BAR_WIDTH = 30;
 const SHOW_EVERY_MS = 200;
 const TELL_EVERY_MS = 5_000;
+/** Where a terminal does not say how wide it is. */
+const COLUMNS = 80;
 
-export function progressLine(stream: NodeJS.WriteStream = process.stderr): {
+type Stream = Pick<NodeJS.WriteStream, 'write' | 'isTTY' | 'columns'>;
+
+export function progressLine(
+  stream: Stream = process.stderr,
+  nowMs: () => number = () => performance.now(),
+): {
   show(progress: Progress): void;
   end(): void;
 } {
   const everyMs = stream.isTTY ? SHOW_EVERY_MS : TELL_EVERY_MS;
   let shownMs = Number.NEGATIVE_INFINITY;
-  let isOpen = false;
+  let last: Progress | undefined;
+  let isShown = true;
+  const write = (progress: Progress) => {
+    isShown = true;
+    if (!stream.isTTY) return void stream.write(`${JSON.stringify(progress)}\n`);
+    // A line that wraps could not be written over.
+    stream.write(`\r\u001b[K${fitting(lineOf(progress), stream.columns || COLUMNS)}`);
+  };
   return {
     show(progress) {
-      const nowMs = performance.now();
-      if (nowMs - shownMs < everyMs) return;
-      shownMs = nowMs;
-      isOpen = stream.isTTY;
-      stream.write(stream.isTTY ? `\r\u001b[K${lineOf(progress)}` : `${JSON.stringify(progress)}\n`);
+      last = progress;
+      isShown = false;
+      const now = nowMs();
+      if (now - shownMs < everyMs) return;
+      shownMs = now;
+      write(progress);
     },
     end() {
-      if (isOpen) stream.write('\r\u001b[K');
+      if (!last) return;
+      if (!stream.isTTY) {
+        if (!isShown) write(last);
+        return;
+      }
+      // What it came to is the command's answer; only why it stands still would be lost with the line.
+      stream.write(`\r\u001b[K${last.note ? `${noteWords(last.note)}\n` : ''}`);
+      last = undefined;
     },
   };
 }
 
-export function lineOf({ users, total, continuedFrom, perSecond }: Progress): string {
-  const rate = `${perSecond.toLocaleString('en')} users/s`;
-  const from = continuedFrom ? `, continued from ${continuedFrom.toLocaleString('en')}` : '';
-  if (!total) return `${users.toLocaleString('en')} users, ${rate}${from}`;
+const count = (value: number) => value.toLocaleString('en');
+
+export function lineOf(progress: Progress): string {
+  const { users, total, continuedFrom, perSecond, failed, note } = progress;
+  const rest = [
+    `${count(perSecond)} users/s`,
+    ...leftWords(progress),
+    ...(failed ? [`${count(failed)} failed`] : []),
+    ...(continuedFrom ? [`continued from ${count(continuedFrom)}`] : []),
+  ].join(', ');
+  const why = note ? `  ${noteWords(note)}` : '';
+  if (!total) return `${count(users)} users, ${rest}${why}`;
   const share = Math.min(1, users / total);
   const full = Math.round(share * BAR_WIDTH);
-  const left = perSecond > 0 ? `, ${secondsText((total - users) / perSecond)} left` : '';
-  return `${'█'.repeat(full)}${'░'.repeat(BAR_WIDTH - full)} ${(share * 100).toFixed(1)} %  ${users.toLocaleString('en')} of ${total.toLocaleString('en')}, ${rate}${left}${from}`;
+  return `${'█'.repeat(full)}${'░'.repeat(BAR_WIDTH - full)} ${(share * 100).toFixed(1)} %  ${count(users)} of ${count(total)}, ${rest}${why}`;
+}
+
+/** How many are left, where that is told; and how long they take. */
+function leftWords({ users, total, waiting, perSecond, note }: Progress): string[] {
+  const left = waiting ?? (total === undefined ? undefined : Math.max(0, total - users));
+  return [
+    ...(waiting ? [`${count(waiting)} waiting`] : []),
+    // While it stands still nobody can tell.
+    ...(total && left !== undefined && perSecond > 0 && !note?.until
+      ? [`${secondsText(left / perSecond)} left`]
+      : []),
+  ];
+}
+
+function noteWords({ code, sentence, until }: NonNullable<Progress['note']>): string {
+  return `${code}: ${sentence}${until ? ` Until ${until}.` : ''}`;
+}
+
+function fitting(line: string, columns: number): string {
+  return line.length < columns ? line : `${line.slice(0, Math.max(0, columns - 2))}…`;
 }
 
 function secondsText(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
-  return whole < 90 ? `${whole} s` : `${Math.round(whole / 60)} min`;
+  if (whole < 90) return `${whole} s`;
+  const minutes = Math.round(whole / 60);
+  return minutes < 90 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`;
 }

@@ -4,6 +4,7 @@ import { nowSeconds } from './clock.ts';
 import type { Ground } from './ground.ts';
 import type { CarryingDeps } from './migration/carrying.ts';
 import { carryFor } from './migration/carrying.ts';
+import { dropInsRoutes } from './migration/drop-ins/drop-ins-routes.ts';
 import { ensureRoutes } from './migration/ensure-routes.ts';
 import type { AtLoginDeps } from './migration/hooks/at-login.ts';
 import { openAtLogin } from './migration/hooks/at-login.ts';
@@ -194,6 +195,20 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
         pseudonym: audit.pseudonym,
         ensuring: (id) =>
           provider.clients.find(({ clientId, mayEnsure }) => clientId === id && mayEnsure.length > 0),
+      }),
+      dropInsRoutes({
+        db,
+        keyring,
+        directory,
+        targets,
+        mover: parts.mover,
+        provePassword,
+        pseudonym: audit.pseudonym,
+        failureFloorMs: provider.login.failureFloorMs,
+        dropIns: settings.dropIns,
+        onUnusableRecord: unusable(parts),
+        onError,
+        onCall: (call) => metrics.dropInCalls.inc(call),
       }),
       hooksRoutes({
         db,

@@ -10,7 +10,7 @@ const FILE_LINES = 300;
 /** From the ground up; rooms on one line are strangers to one another. */
 const FLOORS: readonly (readonly string[])[] = [
   ['user', 'errors', 'settings', 'body', 'clock', 'store', 'observability'],
-  ['credentials'],
+  ['credentials', 'mail'],
   ['legacy', 'rollout', 'targets'],
   ['migration'],
   ['sessions', 'sync'],
@@ -34,6 +34,7 @@ const SHELVES = [
   'credentials/readers',
   'legacy/connectors',
   'targets',
+  'migration/drop-ins/contracts',
   'sessions/apps',
   'sessions/formats',
   'admin/operations',
@@ -47,6 +48,7 @@ const DRIVERS: Record<string, RegExp> = {
   knex: /^src\/legacy\/connectors\//,
   ldapts: /^src\/legacy\/connectors\/ldap\//,
   mongodb: /^src\/legacy\/connectors\/mongodb\//,
+  nodemailer: /^src\/mail\//,
   mysql2: /^src\/legacy\/connectors\//,
   'node:sqlite': /^src\/legacy\/connectors\//,
   pg: /^(src\/store\/|src\/legacy\/connectors\/|example\/)/,

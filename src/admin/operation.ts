@@ -5,6 +5,7 @@
 import type { z } from 'zod';
 import type { Passwords } from '../credentials/passwords.ts';
 import type { Directory } from '../legacy/directory.ts';
+import type { Mailer } from '../mail/mailer.ts';
 import type { Batches } from '../migration/batch/batches.ts';
 import type { BatchEngine } from '../migration/batch/engine.ts';
 import type { Mover } from '../migration/moving/mover.ts';
@@ -28,6 +29,8 @@ export interface Desk {
   readonly mover: Mover;
   readonly batches: Batches;
   readonly batchEngine: BatchEngine;
+  /** Undefined: only targets write to people. */
+  readonly mailer?: Mailer | undefined;
   readonly endings: Endings;
   /** Of the provider's sessions. */
   readonly lifetimes: SessionLifetimes;

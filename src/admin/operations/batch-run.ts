@@ -44,7 +44,7 @@ export const batchRun = defineOperation({
     const rest = interrupted
       ? `\n\nThis process has stopped; the batch is still running, and servers go on with it. To hold it: footbridge batch pause ${id} --execute`
       : '';
-    return sectionsText(statusSections({ ...status, perSecond: null, secondsLeft: null })) + rest;
+    return sectionsText(statusSections(status)) + rest;
   },
   foundWrong: ({ counts, state, executed }) => executed && (counts.failed > 0 || state === 'paused'),
 });

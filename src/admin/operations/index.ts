@@ -1,8 +1,24 @@
 /** The shelf of operations: one file and one line each. */
+
 import type { Operation } from '../operation.ts';
 import { advise } from './advise.ts';
 import { auditExport } from './audit-export.ts';
 import { auditVerify } from './audit-verify.ts';
+import { batchDrop } from './batch-drop.ts';
+import { batchExportErrors } from './batch-export-errors.ts';
+import { batchList } from './batch-list.ts';
+import { batchPause } from './batch-pause.ts';
+import { batchPlan } from './batch-plan.ts';
+import { batchRemedies } from './batch-remedies.ts';
+import { batchRemind } from './batch-remind.ts';
+import { batchRepair } from './batch-repair.ts';
+import { batchReplay } from './batch-replay.ts';
+import { batchResume } from './batch-resume.ts';
+import { batchRun } from './batch-run.ts';
+import { batchStatus } from './batch-status.ts';
+import { batchTune } from './batch-tune.ts';
+import { batchUsers } from './batch-users.ts';
+import { batchVerify } from './batch-verify.ts';
 import { deliveryList } from './delivery-list.ts';
 import { deliveryRetry } from './delivery-retry.ts';
 import { keyList } from './key-list.ts';
@@ -47,6 +63,21 @@ export const operations: readonly Operation[] = [
   workRetry,
   legacySurvey,
   advise,
+  batchPlan,
+  batchList,
+  batchStatus,
+  batchRun,
+  batchPause,
+  batchResume,
+  batchTune,
+  batchUsers,
+  batchReplay,
+  batchExportErrors,
+  batchVerify,
+  batchRepair,
+  batchRemedies,
+  batchRemind,
+  batchDrop,
   rewriteList,
   rewriteUnblock,
   targetSetup,
