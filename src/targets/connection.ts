@@ -40,6 +40,8 @@ export interface TargetUser {
   readonly totpRules?: Pick<TotpSecret, 'algorithm' | 'digits' | 'periodSeconds'>;
   /** Only those whose kind says `passkeys`, with a user handle. */
   readonly passkeys?: readonly Passkey[];
+  /** Of `passkeys`: whether one is asked for after the password, or only could replace it. */
+  readonly passkeyIsFactor?: boolean;
   /** In clear, as their owner knows them; only for kinds that say `recoveryCodes`. */
   readonly recoveryCodes?: readonly string[];
   /** Accounts at further external identity providers, by the provider's id at the target; ours is not among them. */

@@ -53,7 +53,9 @@ export async function wayBack(deps: BackDeps, { target, sub }: At): Promise<WayB
   // Before the ledger knows of anybody there may be somebody half-made, and after going back somebody who was left.
   const ids = row && hasTargetUser(state) ? [row.targetUserId] : [ours, row?.targetUserId ?? null];
   const found = await firstOf(connection, ids);
-  const made = found && (found.targetUserId === ours || isMadeByUs(row, found));
+  // Only whom we make is given our id.
+  const isOurs = found && [found.targetUserId, found.externalId].includes(ours);
+  const made = found && (isOurs || isMadeByUs(row, found));
   return { target, sub, state, found, row, does: found ? (made ? 'remove' : 'unlink') : 'nothing' };
 }
 

@@ -82,7 +82,7 @@ export function targetUserFor(input: TargetUserInput): TargetUserAnswer {
       ...(organization ? { organization } : {}),
       ...password,
       ...(totp ? { totpSecret: encodeBase32(totp.secret), totpRules: rulesOf(totp) } : {}),
-      ...(passkeys.length > 0 ? { passkeys } : {}),
+      ...(passkeys.length > 0 ? { passkeys, passkeyIsFactor: credentials.passkeyIsFactor === true } : {}),
       ...recoveryCodesFor(credentials, target),
       identityProviderLinks: linksFor(credentials, target),
       metadata: metadataFor(user, target),
