@@ -62,17 +62,34 @@ export async function exchange(agent: Agent, question: Question): Promise<Exchan
     });
     const text = await textWithin(response.body, MAX_ANSWER_BYTES);
     const header = (name: string) => [response.headers[name] ?? ''].flat()[0] ?? '';
-    const seconds = Number(header('retry-after'));
     return {
       status: response.statusCode,
       text,
       document: documentOf(text),
       location: header('location'),
-      retryAfterSeconds: seconds > 0 ? Math.min(Math.ceil(seconds), MAX_RETRY_SECONDS) : undefined,
+      retryAfterSeconds: retryAfterSecondsOf(header('retry-after'), Date.now()),
     };
   } catch (error) {
     throw unanswered(error, whatOf(question), signal);
   }
+}
+
+/** RFC 9110 section 5.6.7: as it is written today, and the two older forms of it, which a recipient has to read as well. */
+const HTTP_DATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6},? [\w: -]{10,30}$/;
+
+/**
+ * Of Retry-After (RFC 9110 section 10.2.3): whole seconds, or the date on which to come again. At most an hour; undefined
+ * for what is neither, or is over already.
+ */
+export function retryAfterSecondsOf(header: string, nowMs: number): number | undefined {
+  const text = header.trim();
+  const isSeconds = /^\d+(?:\.\d+)?$/.test(text);
+  if (!isSeconds && !HTTP_DATE.test(text)) return undefined;
+  // The oldest form names no zone: it is GMT all the same.
+  const seconds = isSeconds
+    ? Number(text)
+    : (Date.parse(/ GMT$/.test(text) ? text : `${text} GMT`) - nowMs) / 1_000;
+  return seconds > 0 ? Math.min(Math.ceil(seconds), MAX_RETRY_SECONDS) : undefined;
 }
 
 async function textWithin(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string> {
@@ -112,7 +129,11 @@ export function unanswered(error: unknown, what: string, signal: AbortSignal): U
 
 /** Waits no longer than the signal allows for what others wait for too. */
 export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) return Promise.reject(signal.reason);
+  if (signal.aborted) {
+    // Nobody waits for it any more, however it ends.
+    work.catch(() => undefined);
+    return Promise.reject(signal.reason);
+  }
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason);
     signal.addEventListener('abort', abort, { once: true });

@@ -1,7 +1,7 @@
 /** Keycloak's Admin REST API of one realm: says who we are, keeps the pace, bounds the time, reads the errors. */
 import { Agent } from 'undici';
 import type { Question } from '../exchange.ts';
-import { orAborted, whatOf } from '../exchange.ts';
+import { orAborted, Unanswered, whatOf } from '../exchange.ts';
 import { Pace } from '../pace.ts';
 import type { Answer } from './exchange.ts';
 import { asKeycloakError, ask } from './exchange.ts';
@@ -29,6 +29,27 @@ const CONNECTIONS = 16;
 /** Where 429 comes without Retry-After. */
 const UNSAID_RETRY_SECONDS = 1;
 
+/** Where all paths of a realm begin. */
+export const realmRoot = (realm: string) => `/admin/realms/${encodeURIComponent(realm)}`;
+
+interface Throttle {
+  readonly error: KeycloakError;
+  readonly untilMs: number;
+}
+
+/** As the answer that made us wait, while it holds. */
+function asThrottled(unanswered: Unanswered, { error, untilMs }: Throttle): Unanswered | KeycloakError {
+  const leftMs = untilMs - performance.now();
+  if (leftMs <= 0) return unanswered;
+  const { status, reason } = error;
+  return new KeycloakError({
+    status,
+    reason,
+    message: `${unanswered.message}: too many were made`,
+    retryAfterSeconds: Math.ceil(leftMs / 1_000),
+  });
+}
+
 /** Calls nobody yet. */
 export function openKeycloakApi(
   api: KeycloakSettings,
@@ -37,16 +58,24 @@ export function openKeycloakApi(
   const agent = new Agent({ connections: CONNECTIONS, pipelining: 1, connect: { timeout: api.timeoutMs } });
   const account = serviceAccountOf(api, { ...deps, agent });
   const pace = new Pace(api.perSecond);
-  const root = `/admin/realms/${encodeURIComponent(api.realm)}`;
+  const root = realmRoot(api.realm);
+  let throttle: Throttle | undefined;
 
   /** Tells the pace and the account what an error means for the calls to come. */
   const learn = (error: unknown, header: string) => {
     if (!(error instanceof KeycloakError)) return;
-    if (error.status === 429) pace.hold(error.retryAfterSeconds ?? UNSAID_RETRY_SECONDS);
+    if (error.status === 429) {
+      const seconds = error.retryAfterSeconds ?? UNSAID_RETRY_SECONDS;
+      pace.hold(seconds);
+      throttle = { error, untilMs: performance.now() + seconds * 1_000 };
+    }
     if (error.status === 401) account.renew(header);
   };
   const attempt = async (question: Omit<Question, 'headers'>, untilMs: number) => {
-    await pace.turn(untilMs, question.signal);
+    await pace.turn(untilMs, question.signal).catch((error) => {
+      // Nothing was sent, and it is not that nobody answers: we were told to wait for longer than this call can.
+      throw error instanceof Unanswered && throttle ? asThrottled(error, throttle) : error;
+    });
     const authorization = await orAborted(account.header(), question.signal);
     return ask(agent, { ...question, headers: { authorization } }).catch((error) => {
       learn(error, authorization);

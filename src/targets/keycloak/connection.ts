@@ -1,25 +1,17 @@
 /** Keycloak's Admin REST API as a target's connection. */
 import { FootbridgeError } from '../../errors.ts';
-import type { FoundUser, TargetConnection, TargetUser } from '../connection.ts';
+import type { FoundUser, TargetConnection } from '../connection.ts';
 import type { ConnectDeps, Target } from '../target.ts';
 import type { KeycloakApi } from './api.ts';
 import { openKeycloakApi } from './api.ts';
-import type { Importing } from './import.ts';
-import { importBulk, importEach } from './import.ts';
+import { importBulk, previewBulk } from './bulk.ts';
+import { complete, update } from './completing.ts';
+import { importEach } from './import.ts';
 import { asFootbridgeError, KeycloakError } from './keycloak-error.ts';
-import type { Comparison, Kept, UserRepresentation } from './representation.ts';
-import {
-  attributesOf,
-  compare,
-  federatedIdentity,
-  foundUserOf,
-  hasPassword,
-  isThere,
-  linksOf,
-  passwordCredential,
-  totpCredential,
-} from './representation.ts';
-import { grantRoles } from './roles.ts';
+import { listUsers } from './listing.ts';
+import type { BulkMemory, ImportingMany } from './partial-import.ts';
+import type { Kept, UserRepresentation } from './representation.ts';
+import { foundUserOf, passwordCredential } from './representation.ts';
 import { keycloakSettings } from './service-account.ts';
 import { sessionsAt } from './sessions.ts';
 import { unlessGone, userPath, usersOf } from './users.ts';
@@ -36,12 +28,16 @@ export function connectKeycloak(target: Target, { ourIdp, nowSeconds }: ConnectD
     if (known !== undefined) return known;
     throw new FootbridgeError('target_refused', { detail: 'we are no identity provider there yet' });
   };
-  const importing = async (signal?: AbortSignal): Promise<Importing> => ({
+  const memory: BulkMemory = {};
+  const { clientId } = settings.clientCredentials;
+  const importing = async (signal?: AbortSignal): Promise<ImportingMany> => ({
     api,
     users,
     realm: settings.realm,
     alias: await alias(),
     accepts: target.accepts,
+    clientId,
+    memory,
     signal,
   });
 
@@ -63,6 +59,18 @@ export function connectKeycloak(target: Target, { ourIdp, nowSeconds }: ConnectD
     endSession: (id) => told(() => sessions.endSession(id)),
     endSessionsOf: (id) => told(() => sessions.endSessionsOf(id)),
     complete: (found, user) => told(async () => complete(await importing(), found, user)),
+    users: (options) => told(() => listUsers(api, options)),
+    update: ({ targetUserId: id }, user, fields) =>
+      told(async () => {
+        if (fields.length > 0) await update({ api, users }, user, { id, fields });
+      }),
+    preview: (people) => told(async () => previewBulk(await importing(), people)),
+    // Without an address it answers 400, and where it cannot send mails 500.
+    mailReset: (id) =>
+      told(async () => {
+        const body = ['UPDATE_PASSWORD'];
+        await api.call('PUT', `${userPath(id)}/execute-actions-email`, { body });
+      }),
     setPassword: (id, password) =>
       told(async () => {
         if (!target.accepts.some(({ write }) => write === password.format)) {
@@ -87,60 +95,6 @@ async function told<T>(work: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw asFootbridgeError(error);
   }
-}
-
-async function complete(work: Importing, { targetUserId }: FoundUser, user: TargetUser): Promise<Comparison> {
-  const { api, users, alias } = work;
-  const path = userPath(targetUserId);
-  const before = await users.byId(targetUserId);
-  if (!before) throw new KeycloakError({ status: 404, message: 'the user is not there any more' });
-  const changes = changesFor(before, user);
-  if (changes) await api.call('PUT', path, { body: changes });
-  for (const link of linksOf(user, alias)) {
-    if (isThere(link, foundUserOf(before).links)) continue;
-    const at = `${path}/federated-identity/${encodeURIComponent(link.idpId)}`;
-    await api.call('POST', at, { body: federatedIdentity(link) }).catch((error) => {
-      // Linked to another account of that provider: what is missing is told below.
-      if (!(error instanceof KeycloakError) || error.status !== 409) throw error;
-    });
-  }
-  const after = (await users.byId(targetUserId)) ?? before;
-  const { stored, missing } = compare(user, after, alias);
-  const had = compare(user, before, alias).stored;
-  const ungranted = await grantRoles(work, path, user);
-  return {
-    stored: [
-      ...stored.filter((what) => !had.includes(what)),
-      ...(user.grants.length > 0 && ungranted.length === 0 ? (['grants'] as const) : []),
-    ],
-    missing: [...missing, ...ungranted],
-  };
-}
-
-/**
- * Undefined where nothing is lacking. With attributes, Keycloak takes a user for told completely and empties every field
- * that is not sent: so all of them are.
- */
-function changesFor(kept: Kept, user: TargetUser): UserRepresentation | undefined {
-  const { attributes = {}, ...there } = kept.user;
-  const lacking = Object.entries(attributesOf(user)).filter(([name, [value]]) =>
-    name in user.metadata ? attributes[name]?.[0] !== value : !(name in attributes),
-  );
-  const email = there.email === undefined && user.email;
-  const credentials = [
-    ...(user.password && !hasPassword(kept) ? [passwordCredential(user.password)] : []),
-    ...(user.totpSecret && !there.totp ? [totpCredential(user.totpSecret)] : []),
-  ];
-  const isComplete = there.firstName && there.lastName && !email;
-  if (lacking.length === 0 && credentials.length === 0 && isComplete) return undefined;
-  return {
-    ...there,
-    firstName: there.firstName || user.givenName,
-    lastName: there.lastName || user.familyName,
-    ...(email && { email: email.address, emailVerified: email.isVerified }),
-    attributes: { ...attributes, ...Object.fromEntries(lacking) },
-    ...(credentials.length > 0 && { credentials }),
-  };
 }
 
 /** Leaves a link to another subject of ours alone. */

@@ -20,6 +20,19 @@ export const keycloak: TargetKind = {
   ],
   // Its credentials carry rules of their own, and more than these: they are what `connection.ts` writes.
   totp: { algorithms: ['SHA1'], digits: [6], periodSeconds: [30] },
+  capabilities: {
+    ids: 'theirs',
+    uniqueBy: 'link',
+    // A message of `partialImport` is taken whole or not at all.
+    batch: { users: 100, max: 200, rowErrors: false, usersPerSecond: 200 },
+    passkeys: false,
+    recoveryCodes: false,
+    links: true,
+    metadata: true,
+    grants: true,
+    typedPasswords: 'no',
+    reset: 'mail',
+  },
   // Whoever comes without an address is made all the same, and asked for one on a page of Keycloak's.
   needs: [],
   connect: connectKeycloak,

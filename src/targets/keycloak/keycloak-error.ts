@@ -28,8 +28,10 @@ export class KeycloakError extends Error {
 
   /** The same call may succeed later. Nobody knows whether this one did, except at 429. */
   get isTemporary(): boolean {
-    const { status } = this;
-    return status === 0 || status === 408 || status === 429 || status >= 500;
+    const { status, reason } = this;
+    // It answers 500 as well where a credential is not what it can read: no other try changes that.
+    const isDown = status >= 500 && reason !== 'invalid_request';
+    return status === 0 || status === 408 || status === 429 || isDown;
   }
 
   /** Nothing is wrong with what was asked for: it is down, or wants a pause, or does not let us in. */
@@ -64,9 +66,10 @@ export function errorOf(
   });
 }
 
-/** `User exists with same email` → `user-exists-with-same-email`. */
+/** `User exists with same email` → `user-exists-with-same-email`. Behind a colon stand others' words, as a mail server's. */
 const codeOf = (text: string) =>
   text
+    .replace(/:.*$/s, '')
     .toLowerCase()
     .replace(/[^a-z0-9_]+/g, '-')
     .replace(/^-|-$/g, '')

@@ -99,13 +99,22 @@ export interface Kept {
 export const hasPassword = ({ credentials }: Kept) => credentials.some(({ type }) => type === 'password');
 
 export function foundUserOf({ user, credentials }: Kept): FoundUser {
-  const { id = '', username = '', email, emailVerified = false } = user;
+  const { id = '', username = '', email, emailVerified = false, firstName, lastName } = user;
+  const metadata: Readonly<Record<string, string>> = Object.fromEntries(
+    Object.entries(user.attributes ?? {}).map(([name, [value = '']]) => [name, value]),
+  );
+  const { nickname, locale, phoneNumber, phoneNumberVerified } = metadata;
   return {
     targetUserId: id,
     username,
     loginName: username,
     state: user.enabled === false ? 'inactive' : 'active',
     ...(email !== undefined && { email: { address: email, isVerified: emailVerified } }),
+    ...(phoneNumber && { phone: { number: phoneNumber, isVerified: phoneNumberVerified === 'true' } }),
+    ...(firstName && { givenName: firstName }),
+    ...(lastName && { familyName: lastName }),
+    ...(nickname && { nickname }),
+    ...(locale && { locale }),
     hasPassword: hasPassword({ user, credentials }),
     hasTotp: user.totp === true,
     links: (user.federatedIdentities ?? []).map(({ identityProvider, userId, userName }) => ({
@@ -113,9 +122,7 @@ export function foundUserOf({ user, credentials }: Kept): FoundUser {
       userId,
       userName,
     })),
-    metadata: Object.fromEntries(
-      Object.entries(user.attributes ?? {}).map(([name, [value = '']]) => [name, value]),
-    ),
+    metadata,
   };
 }
 

@@ -2,9 +2,11 @@
  * Roles of the realm and of its clients. What may be given to a user is asked of that user: for this `manage-users` is
  * enough, where reading the roles by name wants rights with which secrets of clients can be read.
  */
-import type { NotStored, TargetGrant, TargetUser } from '../connection.ts';
+import type { NotStored, TargetGrant } from '../connection.ts';
 import type { KeycloakApi } from './api.ts';
 import { KeycloakError } from './keycloak-error.ts';
+import type { UserRepresentation } from './representation.ts';
+import { userPath } from './users.ts';
 
 interface RoleRepresentation {
   readonly id: string;
@@ -15,26 +17,30 @@ export interface Granting {
   readonly api: KeycloakApi;
   readonly realm: string;
   readonly signal?: AbortSignal | undefined;
+  /** For many new users: what may be given to one may be given to the next. */
+  readonly book?: RoleBook;
 }
+
+/** Roles by name, by whose they are: those that our account may give. */
+export type RoleBook = Map<string, ReadonlyMap<string, RoleRepresentation>>;
 
 /**
  * `project` is the realm's name for its own roles, or a client's id (the UUID, not its `client_id`). Granting again
  * changes nothing. Throws KeycloakError where another try may succeed.
  */
 export async function grantRoles(
-  { api, realm, signal }: Granting,
-  userPath: string,
-  { grants }: TargetUser,
+  granting: Granting,
+  path: string,
+  grants: readonly TargetGrant[],
 ): Promise<readonly NotStored[]> {
   const missing: NotStored[] = [];
   for (const grant of grants) {
-    const path = `${userPath}/role-mappings/${containerOf(grant, realm)}`;
     try {
-      if (!(await grantAt({ api, signal }, path, grant.roles))) {
-        missing.push({ what: 'grants', code: 'role-not-found' });
-      }
+      if (!(await grantAt(granting, path, grant))) missing.push({ what: 'grants', code: 'role-not-found' });
     } catch (error) {
-      if (!(error instanceof KeycloakError) || error.isNobodysFault) throw error;
+      // Our account may make users and not give this role: no other try of its will change that.
+      const isSaid = error instanceof KeycloakError && (!error.isNobodysFault || error.status === 403);
+      if (!isSaid) throw error;
       missing.push({ what: 'grants', code: error.reason });
     }
   }
@@ -45,16 +51,47 @@ const containerOf = ({ project }: TargetGrant, realm: string) =>
   project === realm ? 'realm' : `clients/${encodeURIComponent(project)}`;
 
 /** Whether the user has all of them now. */
-async function grantAt(
-  { api, signal }: Pick<Granting, 'api' | 'signal'>,
-  path: string,
-  names: readonly string[],
-): Promise<boolean> {
-  const rolesAt = async (at: string) =>
-    (await api.call<readonly RoleRepresentation[]>('GET', at, { signal })).document;
-  const given = (await rolesAt(`${path}/available`)).filter(({ name }) => names.includes(name));
+async function grantAt(granting: Granting, userAt: string, grant: TargetGrant): Promise<boolean> {
+  const { api, signal, realm, book } = granting;
+  const container = containerOf(grant, realm);
+  const path = `${userAt}/role-mappings/${container}`;
+  const names = new Set(grant.roles);
+  const known = book?.get(container);
+  const isKnown = known !== undefined && [...names].every((name) => known.has(name));
+  const available = isKnown ? known : byName(await rolesAt(granting, `${path}/available`));
+  book?.set(container, available);
+  const given = [...names].flatMap((name) => available.get(name) ?? []);
   if (given.length > 0) await api.call('POST', path, { body: given, signal });
-  if (given.length === new Set(names).size) return true;
-  const has = (await rolesAt(path)).map(({ name }) => name);
-  return names.every((name) => has.includes(name));
+  if (given.length === names.size) return true;
+  const has = byName(await rolesAt(granting, path));
+  return [...names].every((name) => has.has(name));
+}
+
+const byName = (roles: readonly RoleRepresentation[]) => new Map(roles.map((role) => [role.name, role]));
+
+async function rolesAt({ api, signal }: Pick<Granting, 'api' | 'signal'>, path: string) {
+  return (await api.call<readonly RoleRepresentation[]>('GET', path, { signal })).document;
+}
+
+/**
+ * The realm's roles that our account may give, by name, as its own service account is told them: `partialImport` looks at
+ * no rights, and makes a role that there is not. Empty where they cannot be had. Throws KeycloakError where another try may
+ * succeed.
+ */
+export async function givableRealmRoles(
+  { api, signal }: Pick<Granting, 'api' | 'signal'>,
+  clientId: string,
+): Promise<ReadonlySet<string>> {
+  const username = `service-account-${clientId.toLowerCase()}`;
+  const query = new URLSearchParams({ username, exact: 'true', max: '1', briefRepresentation: 'true' });
+  try {
+    const { document } = await api.call<readonly UserRepresentation[]>('GET', `/users?${query}`, { signal });
+    const id = document[0]?.id;
+    if (id === undefined) return new Set();
+    const roles = await rolesAt({ api, signal }, `${userPath(id)}/role-mappings/realm/available`);
+    return new Set(roles.map(({ name }) => name));
+  } catch (error) {
+    if (!(error instanceof KeycloakError) || error.isTemporary) throw error;
+    return new Set();
+  }
 }

@@ -4,7 +4,7 @@
  */
 import { Agent } from 'undici';
 import type { Question } from '../exchange.ts';
-import { orAborted, whatOf } from '../exchange.ts';
+import { orAborted, Unanswered, whatOf } from '../exchange.ts';
 import { Pace } from '../pace.ts';
 import type { ApiSettings } from './authorization.ts';
 import { authorizationOf } from './authorization.ts';
@@ -38,20 +38,47 @@ const UNSAID_RETRY_SECONDS = 1;
 /** Calls that read, though they are POST. */
 const SEARCH = /[/_]search$|^\/v2\/users$/;
 
+interface Throttle {
+  readonly error: ZitadelError;
+  readonly untilMs: number;
+}
+
+/** As the answer that made us wait, while it holds. */
+function asThrottled(unanswered: Unanswered, { error, untilMs }: Throttle): Unanswered | ZitadelError {
+  const leftMs = untilMs - performance.now();
+  if (leftMs <= 0) return unanswered;
+  const { status, code, id } = error;
+  return new ZitadelError({
+    status,
+    code,
+    id,
+    message: `${unanswered.message}: too many were made`,
+    retryAfterSeconds: Math.ceil(leftMs / 1_000),
+  });
+}
+
 /** Calls nobody yet. Throws config_invalid for a key that cannot sign. */
 export function openZitadelApi(api: ApiSettings, deps: { nowSeconds?: () => number } = {}): ZitadelApi {
   const agent = new Agent({ connections: CONNECTIONS, pipelining: 1, connect: { timeout: api.timeoutMs } });
   const authorization = authorizationOf(api, { ...deps, agent });
   const pace = new Pace(api.perSecond);
+  let throttle: Throttle | undefined;
 
   /** Tells the pace and the authorization what an error means for the calls to come. */
   const learn = (error: unknown, header: string) => {
     if (!(error instanceof ZitadelError)) return;
-    if (error.status === 429) pace.hold(error.retryAfterSeconds ?? UNSAID_RETRY_SECONDS);
+    if (error.status === 429) {
+      const seconds = error.retryAfterSeconds ?? UNSAID_RETRY_SECONDS;
+      pace.hold(seconds);
+      throttle = { error, untilMs: performance.now() + seconds * 1_000 };
+    }
     if (error.status === 401) authorization.renew?.(header);
   };
   const attempt = async (question: Question, untilMs: number) => {
-    await pace.turn(untilMs, question.signal);
+    await pace.turn(untilMs, question.signal).catch((error) => {
+      // Nothing was sent, and it is not that nobody answers: we were told to wait for longer than this call can.
+      throw error instanceof Unanswered && throttle ? asThrottled(error, throttle) : error;
+    });
     const header = await orAborted(authorization.header(), question.signal);
     const headers = { ...question.headers, authorization: header };
     return ask(agent, { ...question, headers }).catch((error) => {

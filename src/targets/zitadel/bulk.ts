@@ -14,6 +14,7 @@ import type { Message } from './messages.ts';
 import { grantBody, send } from './messages.ts';
 import type { Asking } from './users.ts';
 
+/** Those of one call, whatever organizations they belong to. */
 export const CHUNK_USERS = 50;
 /** With these, a message of a whole chunk stays below the 4 MiB that gRPC takes. */
 const MAX_METADATA_BYTES = 16_384;
@@ -36,13 +37,24 @@ export function isBulkable(user: FittingUser): boolean {
 /** The scheme of an encoded hash, by which ZITADEL chooses a verifier. */
 export const hashKind = ({ hash = '' }: FittingUser) => /^\$([^$]*)\$/.exec(hash)?.[1] ?? 'bare';
 
-/** `zitadel.admin.v1.ImportDataRequest`; `users` belong to one organization. */
-export function importData(
-  users: readonly FittingUser[],
-  { organization, timeoutMs }: { organization: string; timeoutMs: number },
-): Message {
-  const org = {
-    orgId: organization,
+interface At {
+  /** Of those who name none. */
+  readonly organization: string;
+  readonly timeoutMs: number;
+}
+
+/** `zitadel.admin.v1.ImportDataRequest` */
+export function importData(users: readonly FittingUser[], { organization, timeoutMs }: At): Message {
+  const byOrganization = Map.groupBy(users, (user) => user.organization ?? organization);
+  const orgs = [...byOrganization].map(([orgId, some]) => orgOf(orgId, some));
+  const timeout = `${Math.floor(timeoutMs * TIMEOUT_SHARE)}ms`;
+  return { method: 'POST', path: '/admin/v1/import', body: { timeout, dataOrgs: { orgs } } };
+}
+
+/** `DataOrg` */
+function orgOf(orgId: string, users: readonly FittingUser[]): object {
+  return {
+    orgId,
     humanUsers: users.map((user) => ({ userId: user.targetUserId, user: importHumanUser(user) })),
     userMetadata: users.flatMap(({ targetUserId: id, metadata }) =>
       metadata.map(([key, value]) => ({ id, key, value: Buffer.from(value).toString('base64') })),
@@ -50,13 +62,6 @@ export function importData(
     userGrants: users.flatMap(({ targetUserId: userId, grants }) =>
       perProject(grants).map((grant) => ({ userId, ...grantBody(grant) })),
     ),
-  };
-  const timeout = `${Math.floor(timeoutMs * TIMEOUT_SHARE)}ms`;
-  return {
-    method: 'POST',
-    path: '/admin/v1/import',
-    organization,
-    body: { timeout, dataOrgs: { orgs: [org] } },
   };
 }
 
@@ -102,7 +107,7 @@ interface Row {
 export async function importChunk(
   { api, signal }: Asking,
   chunk: readonly Fitted[],
-  at: Parameters<typeof importData>[1],
+  at: At,
 ): Promise<readonly (ImportOutcome | undefined)[]> {
   const users = chunk.map(({ user }) => user);
   const { errors = [], success } = await send<Imported>(api, importData(users, at), signal);

@@ -4,11 +4,14 @@ import type { TargetConnection, TargetUser } from '../connection.ts';
 import type { ConnectDeps, Target } from '../target.ts';
 import { openZitadelApi } from './api.ts';
 import { complete } from './completing.ts';
-import { bulkOf, importUsers } from './import.ts';
+import { importUsers } from './import.ts';
+import { usersPage } from './listing.ts';
+import { bulkOf, previewUsers } from './many.ts';
 import type { Message } from './messages.ts';
-import { deactivate, myUser, reactivate, remove, removeLink, send, setHash } from './messages.ts';
+import { deactivate, mailReset, myUser, reactivate, remove, removeLink, send, setHash } from './messages.ts';
 import { isNobodysFault, isNotFound, thrown } from './outcomes.ts';
 import { endSession, endSessionsOf, sessionById, sessionsOf, userIdBySession } from './sessions.ts';
+import { update } from './updating.ts';
 import type { Asking } from './users.ts';
 import { linksOf, userById, userByLogin, userBySubject } from './users.ts';
 import { ZitadelError } from './zitadel-error.ts';
@@ -55,6 +58,12 @@ export function connectZitadel(target: Target, { ourIdp, nowSeconds }: ConnectDe
     endSession: (sessionId) => endSession({ api }, sessionId).catch(thrown),
     endSessionsOf: (userId) => endSessionsOf({ api, nowSeconds }, userId).catch(thrown),
     complete: async (found, user) => complete(await asking(), found, user).catch(thrown),
+    users: async (options) => usersPage(await asking(), options).catch(thrown),
+    update: async (found, user, fields) => update(await asking(), { found, user }, fields).catch(thrown),
+    preview: async (users) => previewUsers(await asking(), users, bulk),
+    async mailReset(userId) {
+      await send(api, mailReset(userId)).catch(thrown);
+    },
     async setPassword(userId, password) {
       await send(api, setHash(userId, encodedOf(password))).catch(thrown);
     },

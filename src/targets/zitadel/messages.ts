@@ -77,6 +77,43 @@ export const setHash = (userId: string, hash: string, organization?: string): Me
   body: { password: hashed(hash) },
 });
 
+/** What an `UpdateHumanUserRequest` may change of a person; what is not there stays. */
+export interface Change {
+  readonly username?: string;
+  /** Both names always; an empty text takes away what may be lacking. */
+  readonly profile?: {
+    readonly givenName: string;
+    readonly familyName: string;
+    readonly nickName?: string;
+    readonly displayName?: string;
+    readonly preferredLanguage?: string;
+  };
+  readonly email?: NonNullable<FittingUser['email']>;
+  readonly phone?: NonNullable<FittingUser['phone']>;
+}
+
+export const changeUser = (
+  userId: string,
+  { email, phone, ...change }: Change,
+  organization?: string,
+): Message => ({
+  method: 'PUT',
+  path: `/v2/users/human/${encodeURIComponent(userId)}`,
+  ...there(organization),
+  body: {
+    ...change,
+    ...(email && { email: { email: email.address, ...verification(email.isVerified) } }),
+    ...(phone && { phone: { phone: phone.number, ...verification(phone.isVerified) } }),
+  },
+});
+
+export const removePhone = (userId: string, organization?: string): Message => ({
+  method: 'DELETE',
+  path: of(userId, '/phone'),
+  ...there(organization),
+  body: {},
+});
+
 export const addLink = (userId: string, link: TargetLink, organization?: string): Message => ({
   method: 'POST',
   path: of(userId, '/links'),
@@ -186,6 +223,30 @@ export const findLinkEvents = (limit: number): Message => ({
   method: 'POST',
   path: '/admin/v1/events/_search',
   body: { limit, asc: false, eventTypes: LINK_EVENTS, aggregateTypes: ['user'] },
+});
+
+/** `ListUsersRequest`: people in the order in which they were made. */
+export const listUsers = ({
+  offset,
+  limit,
+}: {
+  readonly offset: number;
+  readonly limit: number;
+}): Message => ({
+  method: 'POST',
+  path: '/v2/users',
+  body: {
+    query: { offset: String(offset), limit, asc: true },
+    sortingColumn: 'USER_FIELD_NAME_CREATION_DATE',
+    queries: [{ typeQuery: { type: 'TYPE_HUMAN' } }],
+  },
+});
+
+/** `PasswordResetRequest`: ZITADEL mails a link to its own page. */
+export const mailReset = (userId: string): Message => ({
+  method: 'POST',
+  path: of(userId, '/password_reset'),
+  body: { sendLink: { notificationType: 'NOTIFICATION_TYPE_Email' } },
 });
 
 export const deactivate = (userId: string): Message => ({

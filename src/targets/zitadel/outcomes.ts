@@ -44,11 +44,12 @@ export function failed(
 }
 
 export function unknown(error: ZitadelError): Extract<ImportOutcome, { kind: 'unavailable' }> {
-  const { retryAfterSeconds } = error;
+  const { retryAfterSeconds, status } = error;
   return {
     kind: 'unavailable',
     code: error.reason,
     ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+    ...(status === 429 && { isThrottled: true }),
   };
 }
 

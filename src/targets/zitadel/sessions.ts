@@ -6,8 +6,8 @@
  */
 import { FootbridgeError } from '../../errors.ts';
 import type { TargetSession } from '../connection.ts';
+import { inParallel } from '../in-parallel.ts';
 import type { ZitadelApi } from './api.ts';
-import { inParallel } from './in-parallel.ts';
 import type { Message } from './messages.ts';
 import { deleteSession, findSessions, getSession, myPermissions, send } from './messages.ts';
 import { isNotFound } from './outcomes.ts';

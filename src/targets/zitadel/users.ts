@@ -28,14 +28,18 @@ export interface Asking {
 }
 
 /** `zitadel.user.v2.User`; a field with its default value is left out. */
-interface User {
+export interface User {
   readonly userId: string;
   readonly details?: { readonly resourceOwner?: string; readonly creationDate?: string };
   readonly state?: string;
   readonly username?: string;
   readonly preferredLoginName?: string;
   readonly human?: {
+    readonly profile?: Readonly<
+      Partial<Record<'givenName' | 'familyName' | 'nickName' | 'displayName' | 'preferredLanguage', string>>
+    >;
     readonly email?: { readonly email?: string; readonly isVerified?: boolean };
+    readonly phone?: { readonly phone?: string; readonly isVerified?: boolean };
     /** Absent where no password was ever set. */
     readonly passwordChanged?: string;
   };
@@ -134,8 +138,23 @@ async function search({ api, signal }: Asking, query: UserQuery): Promise<readon
   return result;
 }
 
+/** How it writes that nobody has chosen a language. */
+const UNDETERMINED = 'und';
+
+function profileOf({ profile = {}, phone = {} }: NonNullable<User['human']>) {
+  const { givenName, familyName, nickName, displayName, preferredLanguage: locale } = profile;
+  return {
+    ...(phone.phone && { phone: { number: phone.phone, isVerified: phone.isVerified ?? false } }),
+    ...(givenName && { givenName }),
+    ...(familyName && { familyName }),
+    ...(nickName && { nickname: nickName }),
+    ...(displayName && { displayName }),
+    ...(locale && locale !== UNDETERMINED && { locale }),
+  };
+}
+
 /** With all that `FoundUser` says; undefined for machines, and for people who have just gone. */
-async function found(asking: Asking, user: User): Promise<FoundUser | undefined> {
+export async function found(asking: Asking, user: User): Promise<FoundUser | undefined> {
   const { userId, details, human, username = '', preferredLoginName } = user;
   const state = STATES[user.state ?? ''] ?? 'inactive';
   if (!human || state === 'deleted') return undefined;
@@ -157,6 +176,7 @@ async function found(asking: Asking, user: User): Promise<FoundUser | undefined>
     ...(details?.resourceOwner && { organization: details.resourceOwner }),
     state,
     ...(email && { email: { address: email, isVerified } }),
+    ...profileOf(human),
     hasPassword:
       (human.passwordChanged !== undefined ||
         authMethodTypes.includes('AUTHENTICATION_METHOD_TYPE_PASSWORD')) &&

@@ -1,8 +1,8 @@
 /** Users as ZITADEL's API shows them, and how they are searched for. */
 import type { TextQueryMethodJson } from '@zitadel/proto/zitadel/object/v2/object_pb.js';
-import type { SearchQueryJson } from '@zitadel/proto/zitadel/user/v2/query_pb.js';
+import type { SearchQueryJson, UserFieldNameJson } from '@zitadel/proto/zitadel/user/v2/query_pb.js';
 import type { UserJson } from '@zitadel/proto/zitadel/user/v2/user_pb.js';
-import { notFound } from './errors.ts';
+import { invalid, notFound } from './errors.ts';
 import type { Instance, User } from './instance.ts';
 import { loginNames } from './new-user.ts';
 
@@ -77,6 +77,18 @@ export function matches(instance: Instance, user: User, query: SearchQueryJson):
   }
 }
 
+/** As ZITADEL sorts what it finds, before it is turned round or cut into pages. */
+export function inOrder(users: readonly User[], column?: UserFieldNameJson): readonly User[] {
+  if (!column || column === 'USER_FIELD_NAME_UNSPECIFIED') return users;
+  const keys: Partial<Record<UserFieldNameJson, (user: User) => string>> = {
+    USER_FIELD_NAME_CREATION_DATE: ({ createdAt }) => createdAt,
+    USER_FIELD_NAME_USER_NAME: ({ username }) => username.toLowerCase(),
+  };
+  const key = keys[column];
+  if (!key) throw new Error(`the stand-in cannot sort by ${column}`);
+  return users.toSorted((one, other) => (key(one) < key(other) ? -1 : Number(key(one) > key(other))));
+}
+
 /** Without a method the comparison is exact, as protobuf's zero value is `EQUALS`. */
 export function matchesText(
   found: string,
@@ -98,8 +110,12 @@ interface Page {
   readonly asc?: boolean;
 }
 
+/** `SystemDefaults.MaxQueryLimit`, by default. */
+const MAX_QUERY_LIMIT = 1_000;
+
 /** One page of a search; at most 100 unless more is asked for, and newest first unless said otherwise. */
 export function page<T>(all: readonly T[], { offset = '0', limit = 100, asc = false }: Page = {}): T[] {
+  if (limit > MAX_QUERY_LIMIT) throw invalid('QUERY-4M0fs', 'Errors.Query.LimitExceeded');
   const ordered = asc ? all : [...all].reverse();
   return ordered.slice(Number(offset), Number(offset) + (limit || 100));
 }

@@ -8,7 +8,7 @@ import { handle } from './handlers.ts';
 import type { Instance, Organization, User } from './instance.ts';
 import { addUser, assertDomain, assertEmail, assertUsernameFree, normalizedPhone } from './new-user.ts';
 import { checkPassword, setPassword } from './passwords.ts';
-import { listDetails, matches, page, shownUser, userById } from './user-answers.ts';
+import { inOrder, listDetails, matches, page, shownUser, userById } from './user-answers.ts';
 
 export function organizationOf(instance: Instance, id: string): Organization {
   const organization = instance.organizations.get(id);
@@ -46,7 +46,7 @@ export const userHandlers = handle(UserService, {
     // Who may not read users is not told so: they see none.
     const seen = may('user.read') ? instance.projected : [];
     const all = seen.filter((user) => queries.every((one) => matches(instance, user, one)));
-    const result = page(all, query).map((user) => shownUser(instance, user));
+    const result = page(inOrder(all, sortingColumn), query).map((user) => shownUser(instance, user));
     return { details: listDetails(instance, all.length), ...(sortingColumn && { sortingColumn }), result };
   },
   async updateHumanUser({ userId, ...change }, call) {
@@ -68,6 +68,25 @@ export const userHandlers = handle(UserService, {
     const user = human(call, userId, 'COMMAND-ieJ2e');
     await changeUser(call, user, { phone: { phone, ...(isVerified !== undefined && { isVerified }) } });
     return { details: call.instance.details(user) };
+  },
+  removePhone({ userId }, call) {
+    const user = human(call, userId, 'COMMAND-ieJ2e');
+    if (user.state === 'USER_STATE_INITIAL')
+      throw precondition('COMMAND-uz0Uu', 'Errors.User.NotInitialised');
+    delete user.phone;
+    call.instance.userEvent(user, ['user.human.phone.removed'], call.actor);
+    return { details: call.instance.details(user) };
+  },
+  /** Whoever it is mailed to: the code in the event is all that there is of it here. */
+  passwordReset({ userId, sendLink, returnCode }, call) {
+    const user = human(call, userId, 'COMMAND-SAF4f');
+    if (user.state === 'USER_STATE_INITIAL')
+      throw precondition('COMMAND-Sfe4g', 'Errors.User.NotInitialised');
+    const isSms = sendLink?.notificationType === 'NOTIFICATION_TYPE_SMS';
+    const payload = { notificationType: isSms ? 1 : 0, codeReturned: returnCode !== undefined };
+    call.instance.userEvent(user, ['user.human.password.code.added', payload], call.actor);
+    const details = call.instance.details(user);
+    return returnCode === undefined ? { details } : { details, verificationCode: 'STAND1' };
   },
   async setPassword({ userId, newPassword, currentPassword }, call) {
     const user = human(call, userId, 'COMMAND-Dfgbg');

@@ -104,6 +104,17 @@ describe('a call', () => {
     expect(performance.now() - before).toBeGreaterThan(900);
   });
 
+  test('that would have to wait longer than there is time is not made, and says why', async () => {
+    const open = await openAt(() => [429, '', { 'retry-after': '60' }], { timeoutMs: 2_000 });
+    const first = await problemOf(open.call('POST', '/users'));
+    const second = await problemOf(open.call('GET', '/users'));
+    for (const problem of [first, second]) {
+      expect(problem).toMatchObject({ status: 429, reason: 'http-429' });
+      expect(problem.retryAfterSeconds).toBeGreaterThan(50);
+    }
+    expect(asked()).toHaveLength(1);
+  });
+
   test('that reads is made again after a failure, and one that writes is not', async () => {
     const open = await openAt(() => [503, 'down']);
     const read = await problemOf(open.call('GET', '/users'));
@@ -138,6 +149,14 @@ describe('a call', () => {
     expect(problem).toMatchObject({ status: 401, reason: 'invalid_client', isNobodysFault: true });
     expect(asked()).toEqual([]);
   });
+});
+
+test('an error keeps the words of a mail server to itself', async () => {
+  const errorMessage = 'Failed to send execute actions email: 550 no mailbox CANARY@example here';
+  const open = await openAt(() => [500, JSON.stringify({ errorMessage })]);
+  const problem = await problemOf(open.call('PUT', '/users/1/execute-actions-email', { body: [] }));
+  expect(problem.reason).toBe('failed-to-send-execute-actions-email');
+  expect(JSON.stringify(problem) + problem.message).not.toContain('CANARY');
 });
 
 test('no error tells what was sent', async () => {

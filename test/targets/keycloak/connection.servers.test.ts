@@ -118,6 +118,11 @@ describe.skipIf(needed.skip)(needed.name, () => {
         loginName: 'ada',
         state: 'active',
         email: { address: 'ada@example.test', isVerified: true },
+        phone: { number: '+49 30 555', isVerified: true },
+        givenName: 'Some',
+        familyName: 'One',
+        nickname: 'A',
+        locale: 'de',
         hasPassword: true,
         hasTotp: true,
         links: expect.arrayContaining([

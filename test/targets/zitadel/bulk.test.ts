@@ -54,15 +54,16 @@ describe('the import of many', () => {
     expect(zitadel.instance.grants.size).toBe(30);
   });
 
-  test('goes organization by organization, fifty at a time', async () => {
+  test('is one call for fifty, whatever organizations they belong to', async () => {
     const organization = zitadel.addOrganization('Acme', 'acme.example');
     const here = people(1 + 60);
     const there = here.map((user) => named(`${user.username}-acme`, { organization, password }));
     const outcomes = await connection.importUsers([...here, ...there], { bulk: true });
     expect(new Set(kinds(outcomes))).toEqual(new Set(['created']));
-    // 60 here and 61 there.
-    expect(calls('ImportData')).toHaveLength(4);
+    // One of them all showed that ZITADEL takes bcrypt.
+    expect(calls('ImportData')).toHaveLength(Math.ceil((60 + 61) / 50));
     expect(zitadel.instance.users.get('fb-user7-acme')?.organization).toBe(organization);
+    expect(zitadel.instance.users.get('fb-user7')?.organization).toBe(zitadel.organization);
   });
 
   test('says of each who was not taken why: there already, in somebody’s way, refused', async () => {
@@ -128,5 +129,98 @@ describe('the import of many', () => {
     connection = connectionTo(zitadel, async () => ourIdp, { token });
     expect(kinds(await connection.importUsers(people(4), { bulk: true }))).toEqual(Array(4).fill('created'));
     expect(calls('ImportData')).toMatchObject([{ status: 403 }]);
+  });
+
+  test('takes nothing but one call for a chunk, once ZITADEL is known', async () => {
+    await connection.importUsers(people(2), { bulk: true });
+    const before = zitadel.requests.length;
+    const more = Array.from({ length: 50 }, (_none, n) => named(`more${n}`, { password }));
+    expect(kinds(await connection.importUsers(more, { bulk: true }))).toEqual(Array(50).fill('created'));
+    expect(zitadel.requests.slice(before).map(({ rpc }) => rpc)).toEqual(['AdminService/ImportData']);
+  });
+
+  test('sends those of an organization that is not there alone, and the others together', async () => {
+    const users = people(6);
+    users[3] = named('lost', { password, organization: 'nowhere' });
+    const outcomes = await connection.importUsers(users, { bulk: true });
+    expect(kinds(outcomes)).toEqual(['created', 'created', 'created', 'refused', 'created', 'created']);
+    expect(calls('ImportData')).toHaveLength(1);
+  });
+
+  test('says of whoever comes twice that they are there', async () => {
+    const users = people(5);
+    const outcomes = await connection.importUsers([...users, users[3]!, users[0]!], { bulk: true });
+    expect(kinds(outcomes).sort()).toEqual([...Array(5).fill('created'), ...Array(2).fill('exists')]);
+    expect(zitadel.instance.users.size).toBe(5);
+  });
+
+  test('that ZITADEL refuses as a whole, for one in it, is sent in halves', async () => {
+    await connection.importUsers(people(2), { bulk: true });
+    // Not even read, as with a field that breaks a rule of the messages.
+    zitadel.failNext('AdminService/ImportData', 400, 2);
+    const users = Array.from({ length: 40 }, (_none, n) => named(`half${n}`, { password }));
+    expect(kinds(await connection.importUsers(users, { bulk: true }))).toEqual(Array(40).fill('created'));
+    expect(calls('ImportData').map(({ status }) => status)).toEqual([200, 400, 400, 200, 200, 200]);
+    expect(calls('AddHumanUser')).toHaveLength(1);
+  });
+
+  test('that is too much for ZITADEL at the moment says so, and asks no more', async () => {
+    await connection.importUsers(people(2), { bulk: true });
+    zitadel.limit = { left: 0, retryAfterSeconds: 120 };
+    const before = zitadel.requests.length;
+    const outcomes = await connection.importUsers(people(30), { bulk: true });
+    expect(new Set(outcomes.map((outcome) => JSON.stringify(outcome)))).toEqual(
+      new Set([
+        JSON.stringify({
+          kind: 'unavailable',
+          code: 'QUOTA-vjAy8',
+          retryAfterSeconds: 120,
+          isThrottled: true,
+        }),
+      ]),
+    );
+    expect(zitadel.requests.length - before).toBe(1);
+    const later = await connection.importUsers([named('later')]);
+    expect(later).toMatchObject([{ kind: 'unavailable', isThrottled: true }]);
+  });
+
+  test('that is down is no throttling', async () => {
+    zitadel.failNext('UserService/AddHumanUser', 503);
+    const outcomes = await connection.importUsers(people(20), { bulk: true });
+    for (const outcome of outcomes) {
+      expect(outcome).toMatchObject({ kind: 'unavailable', code: 'HTTP-503' });
+      expect(outcome).not.toHaveProperty('isThrottled');
+    }
+    // Nobody is sent after the one who was to show that ZITADEL takes the hash.
+    expect(calls('AddHumanUser')).toHaveLength(1);
+    expect(calls('ImportData')).toEqual([]);
+  });
+});
+
+describe('a preview', () => {
+  test('shows what is sent then, and sends nothing', async () => {
+    const grants = [{ project: 'p1', roles: ['reader'] }];
+    const users = [...people(20, { metadata: { legacy_id: '7' } }), named('odd', { givenName: '' })];
+    users[5] = { ...users[5]!, grants };
+    expect(await connection.preview!(users)).toMatchObject([
+      { path: '/v2/users/human' },
+      { path: '/admin/v1/import' },
+    ]);
+    expect(zitadel.requests).toEqual([]);
+    // Now the organization of the token is known, and that bcrypt is taken.
+    await connection.importUsers([named('first', { password })], { bulk: true });
+    const shown = await connection.preview!(users);
+    const before = zitadel.requests.length;
+    await connection.importUsers(users, { bulk: true });
+    const sent = zitadel.requests.slice(before).map(({ verb, path, body }) => ({ method: verb, path, body }));
+    expect(shown).toEqual(sent);
+  });
+
+  test('shows those who are sent alone, with their roles', async () => {
+    const shown = await connection.preview!([everything]);
+    expect(shown.map(({ method, path }) => `${method} ${path}`)).toEqual([
+      'POST /v2/users/human',
+      'POST /management/v1/users/fb-all/grants',
+    ]);
   });
 });

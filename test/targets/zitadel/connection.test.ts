@@ -226,6 +226,12 @@ describe('finding a user', () => {
       organization: zitadel.organization,
       state: 'active',
       email: { address: 'all@example.com', isVerified: true },
+      phone: { number: '+41446681800', isVerified: true },
+      givenName: 'Anna',
+      familyName: 'Able',
+      nickname: 'Al',
+      displayName: 'Anna “All” Able',
+      locale: 'de-CH',
       hasPassword: true,
       hasTotp: true,
       links: [
