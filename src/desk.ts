@@ -1,8 +1,12 @@
 /** The operator's desk: what operations work with. */
+import packageFile from '../package.json' with { type: 'json' };
 import type { Desk } from './admin/operation.ts';
 import type { Settings } from './config.ts';
 import type { Ground } from './ground.ts';
 import { openGround } from './ground.ts';
+import { subjectsIn } from './migration/batch/batch-users.ts';
+import { ledgerOf, ledgerPage } from './migration/ledger.ts';
+import { signWithProvider } from './provider/keys.ts';
 import { schemaStatus } from './store/schema.ts';
 
 export interface DeskOptions {
@@ -50,6 +54,17 @@ export function deskOf(ground: Ground, { actor, configFile }: DeskOptions): Desk
       lifetimes.rememberedSeconds,
     ),
     actor: `operator:${actor}`,
+    reconcile: {
+      ledger: {
+        page: (target, after, limit) => ledgerPage(db, target, after, limit),
+        of: (target, subs) => ledgerOf(db, target, subs),
+      },
+      members: (batch, after, limit) => subjectsIn(db, batch, { after, limit }),
+      targetOf: async (batch) => (await batches.status(batch)).target,
+      signReport: (payload) => signWithProvider(db, keyring, payload),
+      softwareVersion: packageFile.version,
+    },
+    ...(configFile ? { files: true as const } : {}),
     setup: { issuer, clients, ...(configFile ? { configFile } : {}) },
   };
 }

@@ -9,6 +9,7 @@ import type { Mailer } from '../mail/mailer.ts';
 import type { Batches } from '../migration/batch/batches.ts';
 import type { BatchEngine } from '../migration/batch/engine.ts';
 import type { Mover } from '../migration/moving/mover.ts';
+import type { ReconcileParts } from '../migration/reconcile/parts.ts';
 import type { SessionLifetimes } from '../provider/session-lives.ts';
 import type { Endings } from '../sessions/ending/ending.ts';
 import type { AuditLog } from '../store/audit-log.ts';
@@ -24,7 +25,7 @@ export interface Desk {
   readonly keyring: Keyring;
   readonly audit: AuditLog;
   readonly directory: Directory;
-  readonly passwords: Pick<Passwords, 'examine'>;
+  readonly passwords: Pick<Passwords, 'examine' | 'translate' | 'rehash' | 'identify'>;
   readonly targets: Targets;
   readonly mover: Mover;
   readonly batches: Batches;
@@ -41,6 +42,10 @@ export interface Desk {
   readonly keepKeysSeconds: number;
   /** Who is at the desk, for the audit log. */
   readonly actor: string;
+  /** What comparing both sides needs. */
+  readonly reconcile?: ReconcileParts;
+  /** On the command line only: elsewhere no file is read or written. */
+  readonly files?: true;
   /** What setting us up at a target needs. */
   readonly setup?: SetupDesk;
 }

@@ -273,6 +273,10 @@ export function ledgerPage(q: Queryable, target: string, after: string, limit: n
   return q.run<LedgerRow>(PAGE, [target, after, limit]);
 }
 
+const OF = statement(`select ${COLUMNS} from ledger where target = $1 and sub = any($2::text[])`);
+export const ledgerOf = (q: Queryable, target: string, subs: readonly string[]): Promise<LedgerRow[]> =>
+  q.run<LedgerRow>(OF, [target, subs]);
+
 const COUNTS = statement(
   'select target, state, count(*)::int as users from ledger group by target, state order by target, state',
 );

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { JWK } from 'jose';
-import { calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose';
+import { CompactSign, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK } from 'jose';
 import { FootbridgeError } from '../errors.ts';
 import type { Db, Queryable } from '../store/db.ts';
 import { statement } from '../store/db.ts';
@@ -99,6 +99,18 @@ export async function loadKeys(db: Db, keyring: Keyring): Promise<ProviderKeys> 
     cookie: opened.filter((key) => key.purpose === 'cookie').map((key) => key.secret),
     fingerprint: rows.map((row) => `${row.kid}:${row.state}`).join(' '),
   };
+}
+
+/** A compact JWS (RFC 7515) over what is handed on, with the key that signs tokens: `/jwks` verifies it. */
+export async function signWithProvider(db: Db, keyring: Keyring, payload: object): Promise<string> {
+  const [key] = (await loadKeys(db, keyring)).signing;
+  if (!key?.alg)
+    throw new FootbridgeError('config_invalid', {
+      detail: 'there is no signing key yet: start the server once',
+    });
+  return new CompactSign(Buffer.from(JSON.stringify(payload)))
+    .setProtectedHeader({ alg: key.alg, ...(key.kid ? { kid: key.kid } : {}) })
+    .sign(await importJWK(key, key.alg));
 }
 
 export async function listKeys(db: Queryable): Promise<KeyInfo[]> {

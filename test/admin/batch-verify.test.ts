@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CompactSign, createLocalJWKSet, importJWK, jwtVerify } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { ReconcileDesk } from '../../src/admin/batch/reconcile-desk.ts';
-import type { Operation, Progress } from '../../src/admin/operation.ts';
+import type { Desk, Operation, Progress } from '../../src/admin/operation.ts';
 import { batchRepair } from '../../src/admin/operations/batch-repair.ts';
 import { batchVerify } from '../../src/admin/operations/batch-verify.ts';
 import type { ReconciliationReport } from '../../src/migration/reconcile/report.ts';
@@ -16,7 +15,7 @@ import type { World } from '../migration/reconcile/world.ts';
 import { openWorld, ownIdOf, personOf, subOf, userOf } from '../migration/reconcile/world.ts';
 
 let world: World;
-let desk: ReconcileDesk;
+let desk: Desk;
 let folder: string;
 beforeAll(async () => {
   world = await openWorld();
@@ -48,7 +47,7 @@ beforeAll(async () => {
       signReport: sign,
       softwareVersion: '1.2.3',
     },
-  } as Partial<ReconcileDesk> as ReconcileDesk;
+  } as Partial<Desk> as Desk;
 });
 afterAll(async () => {
   await world.close();
@@ -161,11 +160,11 @@ describe('batch verify', () => {
     const { files: _, ...remote } = desk;
     for (const where of [{ plan: file('x') }, { report: file('x') }])
       await expect(
-        run(batchVerify, { target: 'main', ...where }, { at: remote as ReconcileDesk }),
+        run(batchVerify, { target: 'main', ...where }, { at: remote as Desk }),
       ).rejects.toMatchObject(refused);
-    await expect(
-      run(batchRepair, { plan: file('x') }, { at: remote as ReconcileDesk }),
-    ).rejects.toMatchObject(refused);
+    await expect(run(batchRepair, { plan: file('x') }, { at: remote as Desk })).rejects.toMatchObject(
+      refused,
+    );
   });
 });
 

@@ -1,35 +1,18 @@
 /** What verifying and repairing need of the desk besides what every operation has. */
-import type { Passwords } from '../../credentials/passwords.ts';
 import { FootbridgeError } from '../../errors.ts';
 import { connectionOf } from '../../migration/moving/back.ts';
-import type { LedgerPages, MembersPage, ReconcileDeps } from '../../migration/reconcile/deps.ts';
+import type { ReconcileDeps } from '../../migration/reconcile/deps.ts';
+import type { ReconcileParts } from '../../migration/reconcile/parts.ts';
 import { idpIdOf } from '../../targets/resources.ts';
 import type { Desk } from '../operation.ts';
 
-export interface ReconcileParts {
-  readonly ledger: LedgerPages;
-  readonly members: MembersPage;
-  /** The target of a batch. Throws batch_not_found. */
-  readonly targetOf: (batch: string) => Promise<string>;
-  /** A compact JWS (RFC 7515), signed with the provider's current signing key. */
-  readonly signReport: (payload: object) => Promise<string>;
-  readonly softwareVersion: string;
-}
-
-export interface ReconcileDesk extends Desk {
-  readonly passwords: Pick<Passwords, 'examine' | 'translate' | 'rehash' | 'identify'>;
-  readonly reconcile?: ReconcileParts;
-  /** On the command line only: elsewhere no file is read or written. */
-  readonly files?: true;
-}
-
-export function partsOf({ reconcile }: ReconcileDesk): ReconcileParts {
+export function partsOf({ reconcile }: Desk): ReconcileParts {
   if (reconcile) return reconcile;
   throw new FootbridgeError('internal', { detail: 'the desk was opened without what reconciles' });
 }
 
 /** Throws not_found where no target is called so, target_without_api. */
-export function reconcileDeps(desk: ReconcileDesk, name: string): ReconcileDeps {
+export function reconcileDeps(desk: Desk, name: string): ReconcileDeps {
   const { db, keyring, directory, passwords, targets, audit } = desk;
   const { ledger, members, softwareVersion } = partsOf(desk);
   const target = targets.byName(name);
@@ -50,7 +33,7 @@ export function reconcileDeps(desk: ReconcileDesk, name: string): ReconcileDeps 
 }
 
 /** Throws bad_request where files are not for whoever asks. */
-export function checkFiles({ files }: ReconcileDesk, ...named: readonly (string | undefined)[]): void {
+export function checkFiles({ files }: Desk, ...named: readonly (string | undefined)[]): void {
   if (files || named.every((name) => name === undefined)) return;
   throw new FootbridgeError('bad_request', { detail: 'Only the command line reads and writes files.' });
 }

@@ -10,9 +10,9 @@ import type { DoneRun } from '../../migration/reconcile/reconciliations.ts';
 import { doneRun } from '../../migration/reconcile/reconciliations.ts';
 import type { LineOutcome } from '../../migration/reconcile/repair.ts';
 import { repairLine } from '../../migration/reconcile/repair.ts';
-import type { ReconcileDesk } from '../batch/reconcile-desk.ts';
 import { checkFiles, reconcileDeps } from '../batch/reconcile-desk.ts';
 import { outcomesText } from '../batch/reconcile-text.ts';
+import type { Desk } from '../operation.ts';
 import { defineOperation } from '../operation.ts';
 
 /** Outcomes in the answer; the audit log and our database have all. */
@@ -40,7 +40,7 @@ export const batchRepair = defineOperation({
       .describe('The file: one JSON object per line, as `batch verify --plan` wrote it.'),
   }),
   changes: true,
-  async run(desk: ReconcileDesk, { plan }, { execute, onProgress }): Promise<Output> {
+  async run(desk: Desk, { plan }, { execute, onProgress }): Promise<Output> {
     checkFiles(desk, plan);
     const counts: Counts = { planned: 0, repaired: 0, skipped: 0, failed: 0 };
     const lines: LineOutcome[] = [];
@@ -87,7 +87,7 @@ interface Opened {
 }
 
 /** Lines of one verification come together: it is looked up once. Throws target_unavailable when the target is down. */
-function repairerOf(desk: ReconcileDesk, execute: boolean) {
+function repairerOf(desk: Desk, execute: boolean) {
   let opened: Opened | undefined;
   let unavailable = 0;
   return async (line: PlanLine): Promise<LineOutcome> => {
@@ -99,7 +99,7 @@ function repairerOf(desk: ReconcileDesk, execute: boolean) {
   };
 }
 
-async function openFor(desk: ReconcileDesk, id: string): Promise<Opened> {
+async function openFor(desk: Desk, id: string): Promise<Opened> {
   const { db, mover, passwords, audit, actor, endings } = desk;
   const run = await doneRun(db, id);
   const { leads, batch } = run.report;

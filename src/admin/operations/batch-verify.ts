@@ -10,10 +10,9 @@ import type { Run } from '../../migration/reconcile/reconciliations.ts';
 import { LEADERS } from '../../migration/reconcile/repair-kinds.ts';
 import type { ReconciliationReport } from '../../migration/reconcile/report.ts';
 import { isWrong } from '../../migration/reconcile/report.ts';
-import type { ReconcileDesk } from '../batch/reconcile-desk.ts';
 import { checkFiles, partsOf, reconcileDeps } from '../batch/reconcile-desk.ts';
 import { reportText } from '../batch/reconcile-text.ts';
-import type { RunOptions } from '../operation.ts';
+import type { Desk, RunOptions } from '../operation.ts';
 import { defineOperation } from '../operation.ts';
 
 /** Subjects and marks are personal data, and with --show-values the plan holds names and addresses. */
@@ -63,7 +62,7 @@ export const batchVerify = defineOperation({
     'Compares the legacy store with a target, person by person and field by field, and reports what is missing, extra or different, signed. Read-only on both sides; goes on where it was cut off.',
   input,
   changes: false,
-  async run(desk: ReconcileDesk, given: Input, options): Promise<Output> {
+  async run(desk: Desk, given: Input, options): Promise<Output> {
     const { leads, batch, restart, plan, showValues } = given;
     checkFiles(desk, plan, given.report);
     const deps = reconcileDeps(desk, await targetOf(desk, given));
@@ -90,7 +89,7 @@ export const batchVerify = defineOperation({
 });
 
 /** Throws bad_request unless one of the two is named. */
-async function targetOf(desk: ReconcileDesk, { target, batch }: Input): Promise<string> {
+async function targetOf(desk: Desk, { target, batch }: Input): Promise<string> {
   if ((target === undefined) === (batch === undefined))
     throw new FootbridgeError('bad_request', { detail: 'Name either a target or a batch.' });
   return target ?? partsOf(desk).targetOf(batch!);

@@ -181,3 +181,15 @@ export const dropUsers = (q: Queryable, batch: string) => q.run(DROP, [batch]);
 export const readUsers = (columns: string, rest: string): string =>
   `select ${columns} from batch_users b ${rest}`;
 export const writeUsers = (set: string, rest: string): string => `update batch_users b set ${set} ${rest}`;
+
+const SUBJECTS = statement('select sub from batch_users where batch = $1 and sub > $2 order by sub limit $3');
+
+/** A page of everybody in it, in the order of their subjects. */
+export async function subjectsIn(
+  q: Queryable,
+  batch: string,
+  { after, limit }: { readonly after: string; readonly limit: number },
+): Promise<string[]> {
+  const rows = await q.run<{ sub: string }>(SUBJECTS, [batch, after, limit]);
+  return rows.map(({ sub }) => sub);
+}
