@@ -1,6 +1,7 @@
 /** Passwords typed elsewhere than at our login page: at a target, or in a legacy app. The same limits hold for them. */
 import { statePart } from '../migration/ledger.ts';
 import type { ProvePassword } from '../migration/moving/mover.ts';
+import { restOf } from './answer-floor.ts';
 import type { PasswordDeps } from './login-limits.ts';
 import { tryPassword } from './password-try.ts';
 
@@ -9,6 +10,7 @@ const AMR = ['pwd'];
 
 export function passwordProof(deps: PasswordDeps): ProvePassword {
   return async ({ target, login, sub, password, network, signal }) => {
+    const startedAt = performance.now();
     const tried = await tryPassword(deps, {
       ...(sub === undefined ? { login: login ?? '' } : { sub }),
       password,
@@ -21,8 +23,11 @@ export function passwordProof(deps: PasswordDeps): ProvePassword {
     switch (tried.kind) {
       case 'matched': {
         const { entry, moved, carried, cleared } = tried;
-        // Of people who have left for good the legacy password proves nothing any more.
-        if (moved) return { kind: 'wrong' };
+        // Of people who have left for good the legacy password proves nothing any more, and takes no less time to refuse.
+        if (moved) {
+          await restOf(startedAt, deps.failureFloorMs);
+          return { kind: 'wrong' };
+        }
         return { kind: 'proved', entry, amr: AMR, writes: [...cleared, ...carried] };
       }
       case 'locked':
