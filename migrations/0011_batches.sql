@@ -33,12 +33,12 @@ create table batch_users (
   finished_at timestamptz,
   undone text,                               -- what undoing did: removed, unlinked, nothing, failed
   kept text,                                 -- sealed: what undoing took away at the target
-  primary key (batch, rank, sub)
+  primary key (sub, batch)
 ) with (fillfactor = 80);
-create unique index batch_users_user on batch_users (batch, sub);
-create index batch_users_sub on batch_users (sub);
+-- Whoever arrives is written anew in two of these, and there are a million of them.
+create index batch_users_order on batch_users (batch, rank, sub);
 create index batch_users_waiting on batch_users (batch, rank, sub) where outcome is null;
-create index batch_users_outcome on batch_users (batch, outcome, rank, sub) where outcome is not null;
+create index batch_users_left on batch_users (batch, outcome, rank, sub) where outcome in ('created', 'skipped', 'failed');
 
 -- How many of a batch have which outcome; one row per worker, so that none waits for another. Sums count.
 create table batch_counts (
@@ -124,6 +124,9 @@ create table mailings (
 ) with (fillfactor = 80);
 create index mailings_due on mailings (campaign, due_at) where state in ('waiting', 'sending');
 create index mailings_started on mailings (campaign, started_at) where started_at is not null;
+
+-- Only counting used it, and every move wrote it.
+drop index ledger_state;
 
 -- A chunk's leases are renewed together.
 create index target_work_lease on target_work (lease) where lease is not null;

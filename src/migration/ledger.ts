@@ -112,7 +112,7 @@ export function moveEachParts({ target, actor, events, action }: EachMove, after
     where not exists (select from ledger k where ${keyed('k')} and k.sub = m.sub)
     on conflict (target, sub) do nothing returning ${answer}`;
   const moved = `update ledger l set ${setFor(ways, columns)} from ${after} m
-    where ${keyed('l')} and l.sub = m.sub and l.state || '' in (${list([...ways.keys()])}) returning ${answer}`;
+    where ${keyed('l')} and l.sub = m.sub and l.state in (${list([...ways.keys()])}) returning ${answer}`;
   const both = `select * from ledger_known${first ? ' union all select * from ledger_fresh' : ''}`;
   return [
     ...(first ? [{ name: 'ledger_fresh', text: fresh, values: [target] }] : []),

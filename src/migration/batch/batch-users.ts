@@ -3,6 +3,7 @@ import type { Queryable } from '../../store/db.ts';
 import { statement } from '../../store/db.ts';
 import type { Part } from '../../store/statement.ts';
 import type { BatchUser, Member, Outcome } from './batch.ts';
+import { OUTCOMES } from './batch.ts';
 import type { UsersFilter } from './batches.ts';
 
 /** A dead worker's people are taken over after this; a living one renews three times in between. */
@@ -140,7 +141,8 @@ const page = (condition: string) =>
     order by batch_users.rank, sub limit $5`);
 const EVERYBODY = page('true');
 const WAITING = page('outcome is null');
-const WITH_OUTCOME = page('outcome = $6');
+// Each with its own word, so that the index of those who are left fits.
+const WITH_OUTCOME = Object.fromEntries(OUTCOMES.map((outcome) => [outcome, page(`outcome = '${outcome}'`)]));
 
 export function listUsers(
   q: Queryable,
@@ -150,7 +152,7 @@ export function listUsers(
   const values = [batch, code ?? null, after.rank, after.sub, Math.min(limit, MAX_PAGE)];
   if (outcome === undefined) return q.run<BatchUser>(EVERYBODY, values);
   if (outcome === 'waiting') return q.run<BatchUser>(WAITING, values);
-  return q.run<BatchUser>(WITH_OUTCOME, [...values, outcome]);
+  return q.run<BatchUser>(WITH_OUTCOME[outcome]!, values);
 }
 
 const CODES =

@@ -44,12 +44,22 @@ interface Sorted {
 /** How many have failed for good. Throws legacy_unavailable, storage_unavailable, and what aborts it. */
 export async function sendChunk(deps: SendingDeps, chunk: Chunk, signal: AbortSignal): Promise<number> {
   try {
-    return await send(deps, chunk, signal);
+    return await send({ ...deps, pseudonym: remembering(deps.pseudonym) }, chunk, signal);
   } catch (error) {
     // Nobody has to wait for the lease to run out. Whoever was told of is not in it any more.
     if (signal.aborted) await postponeEach(deps, chunk, chunk.people.map(goesBack)).catch(() => undefined);
     throw error;
   }
+}
+
+/** Asked for at several steps. */
+function remembering(pseudonym: SendingDeps['pseudonym']): SendingDeps['pseudonym'] {
+  const known = new Map<string, Buffer>();
+  return (sub) => {
+    const made = known.get(sub) ?? pseudonym(sub);
+    known.set(sub, made);
+    return made;
+  };
 }
 
 async function send(deps: SendingDeps, chunk: Chunk, signal: AbortSignal): Promise<number> {

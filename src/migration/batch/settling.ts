@@ -166,11 +166,12 @@ export async function tellEach(
     auditDetail({ target, road: 'batch', batch: id, code: problem?.code ?? '' });
   const rows = rowsPart('people', {
     sub: ['text', column(told, ({ sub }) => sub)],
-    subject: ['bytea', column(told, ({ sub }) => pseudonym(sub))],
+    // Only who failed goes into the audit log here.
+    subject: ['bytea', column(told, ({ sub, outcome }) => (outcome === 'failed' ? pseudonym(sub) : null))],
     outcome: ['text', column(told, ({ outcome }) => outcome)],
     problem: ['jsonb', column(told, ({ problem }) => json(problem))],
     target_user_id: ['text', column(told, ({ targetUserId }) => targetUserId ?? null)],
-    detail: ['jsonb', column(told, detailOf)],
+    detail: ['jsonb', column(told, (one) => (one.outcome === 'failed' ? detailOf(one) : null))],
   });
   const failed: Part = {
     name: 'people_failed',

@@ -56,7 +56,7 @@ export const CANDIDATES = `batch = $1::text and (undone is null or undone = 'fai
 /** Somebody who has wholly arrived had no problem before. */
 const WITHOUT_PROBLEM = `case when b.outcome = 'migrated' then null else b.problem - 'undo' end`;
 const WITH_PROBLEM = `coalesce(b.problem, t.problem) || jsonb_build_object('undo', t.problem)`;
-const FROM_HERE = 'and (rank, sub) >= ($2::bigint, $3::text) order by rank, sub';
+const FROM_HERE = 'and (rank, sub) >= ($2::bigint, $3::text) order by b.rank, b.sub';
 const LEASED = `now() + interval '${UNDO_LEASE_SECONDS} seconds'`;
 
 export const valuesOf = (batch: string, asked: UndoAsked) => [
@@ -70,7 +70,7 @@ export const valuesOf = (batch: string, asked: UndoAsked) => [
 const PAGE = statement(
   readUsers(
     'rank::text, sub',
-    `where ${CANDIDATES} and (rank, sub) > ($6::bigint, $7::text) order by rank, sub limit $8`,
+    `where ${CANDIDATES} and (rank, sub) > ($6::bigint, $7::text) order by b.rank, b.sub limit $8`,
   ),
 );
 export const pageOfCandidates = (
@@ -125,7 +125,7 @@ export function takeMembers(
   { lease, from, size }: { readonly lease: string; readonly from: Place; readonly size: number },
 ): Promise<UndoMember[]> {
   const due = `where ${OPEN} and (rank, sub) >= ($2::bigint, $3::text) and (lease is null or due_at <= now())
-    order by rank, sub limit $4 for update skip locked`;
+    order by b.rank, b.sub limit $4 for update skip locked`;
   const taken = `from undo_due d where b.batch = $1::text and b.rank = d.rank and b.sub = d.sub returning ${MEMBER}`;
   return q.runParts<UndoMember>(
     [

@@ -68,7 +68,7 @@ export async function restOf(
 const FAILURES = statement(
   readUsers(
     `sub, problem->'undo' as problem`,
-    `where batch = $1 and undone = 'failed' order by rank, sub limit $2`,
+    `where batch = $1 and undone = 'failed' order by b.rank, b.sub limit $2`,
   ),
 );
 export const undoFailures = (
@@ -87,7 +87,7 @@ export interface KeptRow extends Place {
 const KEPT = statement(
   readUsers(
     `rank::text, sub, legacy_id as "legacyId", target_user_id as "targetUserId", undone, kept`,
-    `where batch = $1 and kept is not null and undone in ('removing', 'removed') and (rank, sub) > ($2::bigint, $3::text) order by rank, sub limit $4`,
+    `where batch = $1 and kept is not null and undone in ('removing', 'removed') and (rank, sub) > ($2::bigint, $3::text) order by b.rank, b.sub limit $4`,
   ),
 );
 export const keptPage = (
