@@ -24,7 +24,7 @@ export function sectionsText(sections: readonly Section[]): string {
     .map(({ title, text = [], table, code }) =>
       [
         styleText('bold', title),
-        ...text.map((sentence) => INDENT + sentence),
+        ...text.map((sentence) => INDENT + seen(sentence)),
         ...(table ? tableText(table) : []),
         ...(code ? code.split('\n').map((line) => INDENT + line) : []),
       ].join('\n'),
@@ -32,7 +32,12 @@ export function sectionsText(sections: readonly Section[]): string {
     .join('\n\n');
 }
 
-export function tableText({ head, rows }: Table): string[] {
+/** What a target or a legacy store says may hold what moves a terminal's cursor, or turns its text around. */
+const UNSEEN = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu;
+export const seen = (text: string): string => text.replace(UNSEEN, ' ');
+
+export function tableText({ head, rows: given }: Table): string[] {
+  const rows = given.map((row) => row.map(seen));
   const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => (row[i] ?? '').length)));
   const line = (cells: readonly string[], isHead = false) =>
     (

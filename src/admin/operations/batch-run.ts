@@ -18,6 +18,8 @@ export const batchRun = defineOperation({
   interruptible: true,
   async run({ batches, batchEngine, db, actor }, { batch: id }, { execute, onProgress, signal }) {
     const before = await batches.status(id);
+    // Servers may have been faster.
+    if (before.state === 'done') return answer(before, { executed: execute, interrupted: false });
     if (!['planned', 'paused', 'running'].includes(before.state))
       throw new FootbridgeError('batch_state', { detail: `${id} is ${before.state}.` });
     if (!execute) return answer(before, { executed: false, interrupted: false });

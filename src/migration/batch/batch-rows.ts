@@ -6,7 +6,7 @@ import { statement } from '../../store/db.ts';
 import type { Part } from '../../store/statement.ts';
 import type { Batch, BatchCounts, BatchNote, BatchPace, BatchState, BatchStatus } from './batch.ts';
 import { OUTCOMES } from './batch.ts';
-import { countCodes, dropUsers, listUsers, membersPart, replayPart } from './batch-users.ts';
+import { countCodes, dropUsers, firstWaiting, listUsers, membersPart, replayPart } from './batch-users.ts';
 import type { Batches, NewBatch } from './batches.ts';
 
 const COLUMNS = `id, target, state, plan, report, size, per_second as "perSecond", workers, note, actor,
@@ -20,9 +20,7 @@ const COUNTS = statement(
 );
 const PLANNED = `state = 'planned', report = $2`;
 const DROP_COUNTS = statement('delete from batch_counts where batch = $1');
-const DROP = statement(
-  `delete from batches where id = $1 and (state in ('planning', 'planned')) returning 1`,
-);
+const DROP = statement('delete from batches where id = $1');
 
 /** A part named `batch_moved`: a row where the batch was in one of these states and is now as `set` says. */
 const movePart = (id: string, from: readonly BatchState[], { set, values = [] }: Change): Part => ({
@@ -86,22 +84,27 @@ export function openBatches(db: Db): Batches {
     tune: (id, pace) => tune(db, id, pace),
     users: async (id, filter) => listUsers(db, (await find(db, id)).id, filter),
     codes: async (id) => countCodes(db, (await find(db, id)).id),
-    replay: async (id, which) => {
-      const set = `state = case when state = 'done' then 'running' else state end, finished_at = null`;
-      const parts = [
+    replay: (id, which) => replay(db, id, which),
+    drop: (id) => drop(db, id),
+  };
+}
+
+/** A page at a time: a million dead letters are more than one statement may take. */
+async function replay(db: Db, id: string, which: { readonly code?: string; readonly sub?: string }) {
+  const set = `state = case when state = 'done' then 'running' else state end, finished_at = null`;
+  for (let total = 0; ; ) {
+    const [told] = await db.runParts<{ moved: boolean; users: number }>(
+      [
         movePart(id, ['running', 'paused', 'done'], { set }),
         replayPart(id, which),
         uncountPart(id, 'replayed'),
-      ];
-      const [told] = await db.runParts<{ moved: boolean; users: number }>(
-        parts,
-        'select exists (select from batch_moved) as moved, (select count(*)::int from replayed) as users',
-      );
-      if (!told?.moved) await refuse(db, id);
-      return told?.users ?? 0;
-    },
-    drop: (id) => drop(db, id),
-  };
+      ],
+      'select exists (select from batch_moved) as moved, (select count(*)::int from replayed) as users',
+    );
+    if (!told?.moved) await refuse(db, id);
+    total += told?.users ?? 0;
+    if (!told?.users) return total;
+  }
 }
 
 async function begin(db: Db, batch: NewBatch) {
@@ -169,11 +172,12 @@ function tune(db: Db, id: string, { size, perSecond, workers }: Partial<BatchPac
 
 function drop(db: Db, id: string): Promise<void> {
   return db.transaction(async (tx) => {
-    await find(tx, id);
+    // Whoever plans it still waits for this, and then finds nothing to add to.
+    const [mine] = await tx.run(LOCK, [id, ['planning', 'planned']]);
+    if (!mine) return refuse(tx, id);
     await dropUsers(tx, id);
     await tx.run(DROP_COUNTS, [id]);
-    const gone = await tx.run(DROP, [id]);
-    if (gone.length === 0) await refuse(tx, id);
+    await tx.run(DROP, [id]);
   });
 }
 
@@ -188,25 +192,38 @@ export async function noteBatch(q: Queryable, id: string, note: BatchNote | null
   await q.run(NOTE, [id, note === null ? null : JSON.stringify(note)]);
 }
 
-const FINISH = statement(
-  `update batches set state = 'done', note = null, finished_at = now() where id = $1 and state = 'running' returning 1`,
-);
-/** Everybody has an outcome. False: it was not running any more. */
-export const finishBatch = async (q: Queryable, id: string): Promise<boolean> =>
-  (await q.run(FINISH, [id])).length > 0;
+const LOCK = statement(`select 1 from batches where id = $1 and state = any($2::text[]) for update`);
+const FINISH = statement(`update batches set state = 'done', note = null, finished_at = now() where id = $1`);
+/** Unless somebody waits again, as after a replay. */
+export function finishBatch(db: Db, id: string): Promise<void> {
+  return db.transaction(async (tx) => {
+    const [mine] = await tx.run(LOCK, [id, ['running']]);
+    if (mine && !(await firstWaiting(tx, id))) await tx.run(FINISH, [id]);
+  });
+}
 
 /** So much of the time that nobody was sent may be made up for at once. */
 const BURST_SECONDS = 1;
+/** All that were wanted or none, so that calls keep their size; a clock that was set back takes nothing away. */
 const TAKE = statement(`update batches b set refilled_at = now(), tokens = t.tokens - t.users from (
-    select id, tokens, greatest(0, least($2::int, floor(tokens)))::int as users from (
-      select id, least(per_second * ${BURST_SECONDS}::float8, tokens + extract(epoch from now() - refilled_at) * per_second) as tokens
+    select id, tokens, wanted, per_second, case when tokens >= wanted then wanted else 0 end as users from (
+      select id, per_second, least($2::int, greatest(1, per_second * ${BURST_SECONDS}))::int as wanted,
+        least(per_second * ${BURST_SECONDS}::float8, greatest(0, tokens)
+          + greatest(0, extract(epoch from now() - refilled_at)) * per_second) as tokens
       from batches where id = $1 and per_second is not null for update) f) t
-  where b.id = t.id returning t.users`);
+  where b.id = t.id
+  returning t.users, ((t.wanted - t.tokens) / t.per_second)::float8 as "waitSeconds"`);
+
+export interface Granted {
+  readonly users: number;
+  /** Where nobody may be sent yet. */
+  readonly waitSeconds: number;
+}
 
 /** How many may be sent now, of a batch with a limit of its own. */
-export async function takeTokens(q: Queryable, id: string, wanted: number): Promise<number> {
-  const [taken] = await q.run<{ users: number }>(TAKE, [id, wanted]);
-  return taken?.users ?? 0;
+export async function takeTokens(q: Queryable, id: string, wanted: number): Promise<Granted> {
+  const [taken] = await q.run<Granted>(TAKE, [id, wanted]);
+  return taken ?? { users: 0, waitSeconds: 1 };
 }
 
 const GIVE = statement('update batches set tokens = tokens + $2 where id = $1');

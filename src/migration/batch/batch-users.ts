@@ -16,6 +16,9 @@ const SPLIT = 4;
 /** Rows `b` of the people in an earlier part, by the index on `sub`: with few rows the planner would rather look at a whole batch. */
 const keyed = (after: string) => `b.sub = any(array(select sub from ${after})) and b.batch || '' = $1::text`;
 
+/** A last login in the year 300 million is a mistake of the store's, and no reason to plan nobody. */
+const LAST_RANK = Number.MAX_SAFE_INTEGER;
+
 /** A part named `members_added`: the rows that are new. */
 export const membersPart = (batch: string, members: readonly Member[]): Part => ({
   name: 'members_added',
@@ -24,7 +27,7 @@ export const membersPart = (batch: string, members: readonly Member[]): Part => 
     where exists (select from batch_moved) on conflict (batch, sub) do nothing returning 1`,
   values: [
     batch,
-    members.map(({ rank }) => String(Math.round(rank))),
+    members.map(({ rank }) => String(Math.round(Math.min(Math.max(rank, -LAST_RANK), LAST_RANK)))),
     members.map(({ sub }) => sub),
     members.map(({ legacyId }) => legacyId),
   ],
@@ -91,6 +94,7 @@ export const dueParts = ({ batch, size, from }: ChunkRequest): Part[] => {
 export const stampPart = ({ batch, lease }: ChunkRequest): Part => ({
   name: 'chunk_mine',
   text: `update batch_users b set lease = case when w.sub is null then null else $2::text end,
+      attempts = b.attempts + (d.in_flight and w.sub is not null)::int,
       due_at = now() + case when w.sub is null then interval '${BUSY_SECONDS} seconds' else interval '${LEASE_SECONDS} seconds' end
     from chunk_due d left join work_taken w on w.sub = d.sub
     where ${keyed('chunk_due')} and b.sub = d.sub returning b.rank, b.sub, b.lease`,
@@ -166,12 +170,16 @@ export function countCodes(
   return q.run(CODES, [batch]);
 }
 
-/** Dead letters wait again: `replayed` has the outcome that each had. */
+/** Per statement. */
+const REPLAY_USERS = 5_000;
+
+/** Dead letters wait again, some at a time: `replayed` has the outcome that each had. */
 export const replayPart = (batch: string, { code, sub }: { code?: string; sub?: string }): Part => ({
   name: 'replayed',
   text: `update batch_users set outcome = null, attempts = 0, due_at = now(), lease = null, finished_at = null
-    where batch = $1::text and outcome = 'failed' and undone is null
-      and ($2::text is null or problem->>'code' = $2::text) and ($3::text is null or sub = $3::text)
+    where (sub, batch) in (select sub, batch from batch_users
+      where batch = $1::text and outcome = 'failed' and undone is null and exists (select from batch_moved)
+        and ($2::text is null or problem->>'code' = $2::text) and ($3::text is null or sub = $3::text) limit ${REPLAY_USERS})
     returning sub, 'failed' as outcome`,
   values: [batch, code ?? null, sub ?? null],
 });

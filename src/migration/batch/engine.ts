@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { FootbridgeError, isFootbridgeError } from '../../errors.ts';
+import type { Db } from '../../store/db.ts';
 import type { Target, Targets } from '../../targets/target.ts';
 import type { Batch, BatchNote, BatchStatus } from './batch.ts';
 import {
@@ -25,7 +26,10 @@ import { openGovernor } from './governor.ts';
 import type { SendingDeps } from './sending.ts';
 import { sendChunk } from './sending.ts';
 
-export interface EngineDeps extends Omit<SendingDeps, 'target' | 'connection' | 'governor' | 'worker'> {
+export interface EngineDeps
+  extends Omit<SendingDeps, 'target' | 'connection' | 'governor' | 'worker' | 'db'> {
+  /** Opened `forMany`. */
+  readonly db: Db;
   readonly targets: Pick<Targets, 'byName' | 'connection'>;
   readonly batches: Batches;
   /** Told of errors that are ours. */
@@ -46,6 +50,8 @@ export interface BatchEngine {
   follow(signal: AbortSignal): Promise<void>;
 }
 
+/** The governor knows how many it lets in. */
+const MOST_WORKERS = 1_000;
 /** How often a node looks for batches that were started elsewhere, and tells how far one has come. */
 const LOOK_MS = 1_000;
 const TELL_MS = 500;
@@ -150,20 +156,23 @@ async function work(working: Working, index: number): Promise<void> {
   const { deps, id, signal } = working;
   while (!signal.aborted) {
     try {
+      await deps.governor.opened(MOST_WORKERS, signal);
       const batch = await findBatch(deps.db, id);
       if (batch.state !== 'running' || index >= batch.workers) return;
       if (!(await oneChunk(working, batch))) await idle(working, batch);
     } catch (error) {
       if (signal.aborted) return;
       if (!isFootbridgeError(error)) deps.onError?.(error);
-      const isLegacy = isFootbridgeError(error, 'legacy_unavailable');
-      if (isLegacy) await noteBatch(deps.db, id, LEGACY_DOWN).catch(() => undefined);
+      if (isFootbridgeError(error, 'legacy_unavailable'))
+        await noteBatch(deps.db, id, LEGACY_DOWN).catch(() => undefined);
       await wait(OUTAGE_MS, undefined, { signal }).catch(() => undefined);
     }
   }
 }
 
 const LEGACY_DOWN: BatchNote = { code: 'legacy_down', sentence: 'The legacy store does not answer.' };
+/** Noted where they were met, and gone with the next chunk. */
+const OURS: readonly string[] = [LEGACY_DOWN.code];
 const TOO_MANY: BatchNote = {
   code: 'too_many_failures',
   sentence: 'More than a fifth of all have failed: look at the codes, mend what is wrong, replay and resume.',
@@ -173,8 +182,11 @@ const TOO_MANY: BatchNote = {
 async function oneChunk(working: Working, batch: Batch): Promise<boolean> {
   const { deps, signal } = working;
   const wanted = deps.governor.isProbing() ? 1 : batch.size;
-  const size = batch.perSecond === null ? wanted : await takeTokens(deps.db, batch.id, wanted);
-  if (size === 0) return false;
+  const { users: size, waitSeconds } = await granted(working, batch, wanted);
+  if (size === 0) {
+    await wait(Math.min(waitSeconds, 1) * 1_000, undefined, { signal });
+    return true;
+  }
   const chunk = await takeChunk(deps.db, batch, { from: await placeOf(working), size });
   const users = chunk?.people.length ?? 0;
   if (batch.perSecond !== null) await giveTokens(deps.db, batch.id, size - users);
@@ -183,10 +195,15 @@ async function oneChunk(working: Working, batch: Batch): Promise<boolean> {
   try {
     const failed = await sendChunk(deps, chunk, signal);
     if (failed > 0) await stopIfTooMany(deps, batch.id);
+    if (batch.note && OURS.includes(batch.note.code)) await noteBatch(deps.db, batch.id, null);
     return true;
   } finally {
     lease.stop();
   }
+}
+
+async function granted({ deps }: Working, { id, perSecond }: Batch, wanted: number) {
+  return perSecond === null ? { users: wanted, waitSeconds: 0 } : takeTokens(deps.db, id, wanted);
 }
 
 async function placeOf({ deps, id, place }: Working): Promise<Place> {
@@ -222,8 +239,8 @@ async function tell(
       const status = await deps.batches.status(id);
       if (status.state === 'running') {
         const note = deps.governor.note() ?? (status.perSecond === null ? null : own);
-        const isStale = status.note?.code !== note?.code && status.note?.code !== 'legacy_down';
-        if (isStale || note === null) await noteBatch(deps.db, id, note);
+        const isStale = status.note?.code !== note?.code && !OURS.includes(status.note?.code ?? '');
+        if (isStale) await noteBatch(deps.db, id, note);
       }
       onProgress?.(status);
     } catch (error) {

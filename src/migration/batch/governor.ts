@@ -10,9 +10,13 @@ export type Verdict =
   /** It is well, did nothing, and wants fewer calls (429). */
   | { readonly kind: 'throttled'; readonly retryAfterSeconds?: number | undefined }
   /** It answered with an error of its own, or not at all. */
-  | { readonly kind: 'down'; readonly retryAfterSeconds?: number | undefined };
+  | { readonly kind: 'down'; readonly retryAfterSeconds?: number | undefined }
+  /** Nothing was asked. */
+  | { readonly kind: 'untried' };
 
 export interface Governor {
+  /** Waits until there is one to be had, and takes none: whoever reads people now need not keep them waiting. */
+  opened(workers: number, signal: AbortSignal): Promise<void>;
   /** Waits for a turn, among `workers` at most; whoever has it says how it went, exactly once. Throws when aborted. */
   enter(workers: number, signal: AbortSignal): Promise<(verdict: Verdict) => void>;
   /** The next call is only to find out whether it is well again: one person is enough. */
@@ -50,6 +54,7 @@ export function openGovernor(nowMs: () => number = () => performance.now()): Gov
     heldUntilMs = Math.max(heldUntilMs, nowMs() + Math.min(seconds, MAX_HOLD_SECONDS) * 1_000);
   };
   const learn = (verdict: Verdict, workers: number) => {
+    if (verdict.kind === 'untried') return;
     if (verdict.kind === 'well') {
       limit = Math.min(workers, limit + 1 / limit);
       failures = 0;
@@ -69,15 +74,20 @@ export function openGovernor(nowMs: () => number = () => performance.now()): Gov
     else if (said !== undefined) hold('down', said);
   };
 
+  const opened = async (workers: number, signal: AbortSignal) => {
+    for (;;) {
+      signal.throwIfAborted();
+      const leftMs = heldUntilMs - nowMs();
+      const most = isDown() ? 1 : Math.min(workers, Math.floor(limit));
+      if (leftMs <= 0 && running < most) return;
+      await (leftMs > 0 ? wait(Math.min(leftMs, 1_000), undefined, { signal }) : turn(waiting, signal));
+    }
+  };
+
   return {
+    opened,
     async enter(workers, signal) {
-      for (;;) {
-        signal.throwIfAborted();
-        const leftMs = heldUntilMs - nowMs();
-        const most = isDown() ? 1 : Math.min(workers, Math.floor(limit));
-        if (leftMs <= 0 && running < most) break;
-        await (leftMs > 0 ? wait(Math.min(leftMs, 1_000), undefined, { signal }) : turn(waiting, signal));
-      }
+      await opened(workers, signal);
       running += 1;
       let isOpen = true;
       return (verdict) => {

@@ -4,35 +4,17 @@ import type { TargetConnection } from '../../targets/connection.ts';
 import { move } from '../ledger.ts';
 import type { MoveResult, Mover } from '../moving/mover.ts';
 import { isMovable, nextState } from '../states.ts';
+import { afterFailure } from './attempts.ts';
 import type { UserProblem } from './batch.ts';
 import type { Chunk, Taken } from './chunk.ts';
 import type { Governor, Verdict } from './governor.ts';
 import type { Postponed, SettlingDeps, Told } from './settling.ts';
 import { postponeEach, tellEach } from './settling.ts';
 
-/** Tries while the target was well, and then it is a dead letter. */
-export const LAST_ATTEMPT = 8;
-const FIRST_DELAY_SECONDS = 0.5;
-const MAX_DELAY_SECONDS = 60;
 const AT_ONCE = 4;
 /** Not to be moved: nothing has gone wrong. */
+const STOPPED: UserProblem = { code: 'aborted', sentence: 'The process that had this person was stopped.' };
 const SKIPPED = ['user_excluded', 'user_not_found', 'user_disabled'];
-
-interface Failure {
-  readonly counts: boolean;
-  readonly retryAfterSeconds?: number | undefined;
-}
-
-/** Another try, later each time, or none. */
-export function afterFailure(
-  { sub, attempts }: Taken,
-  problem: UserProblem,
-  { counts, retryAfterSeconds = 0 }: Failure,
-): Told | Postponed {
-  if (counts && attempts + 1 >= LAST_ATTEMPT) return { sub, outcome: 'failed', problem };
-  const delay = Math.min(FIRST_DELAY_SECONDS * 2 ** attempts, MAX_DELAY_SECONDS);
-  return { sub, seconds: Math.max(delay, Math.min(retryAfterSeconds, MAX_DELAY_SECONDS)), counts, problem };
-}
 
 /** Nobody has this id. */
 const NOBODY = 'footbridge-nobody';
@@ -133,6 +115,7 @@ function resultOf(taken: Taken, result: MoveResult, counts: boolean): Told | Pos
       return { sub, outcome: SKIPPED.includes(code) ? 'skipped' : 'failed', problem: { code, sentence } };
     }
     case 'later': {
+      if (result.code === 'aborted') return { sub, seconds: 0, counts: false, problem: STOPPED };
       const problem = { code: result.code, sentence: 'It could not be done now, and is tried again.' };
       return afterFailure(taken, problem, { counts, retryAfterSeconds: result.retryAfterSeconds });
     }

@@ -5,22 +5,22 @@
 import { isFootbridgeError } from '../../errors.ts';
 import type { Directory } from '../../legacy/directory.ts';
 import { sqlStateOf, UNIQUE_VIOLATION } from '../../store/db.ts';
-import type { ImportOutcome, NotStored, TargetConnection } from '../../targets/connection.ts';
+import type { TargetConnection } from '../../targets/connection.ts';
 import { flagLegacy } from '../flagging.ts';
-import { lackOf } from '../moving/found.ts';
-import { arrivalOf } from '../moving/steps.ts';
-import { hasPassword, hasSecondFactor } from '../moving/target-user.ts';
 import { postponeWork } from '../moving/target-work.ts';
 import type { Moving } from '../moving/try.ts';
+import { afterFailure } from './attempts.ts';
 import type { UserProblem } from './batch.ts';
 import type { Chunk, Taken } from './chunk.ts';
 import type { Verdict } from './governor.ts';
 import type { AloneDeps } from './one-by-one.ts';
-import { afterFailure, byOneself, usesUpTries } from './one-by-one.ts';
+import { byOneself } from './one-by-one.ts';
 import type { Prepared, PreparingDeps } from './preparing.ts';
 import { prepare } from './preparing.ts';
-import type { Arrived, Postponed, Ready, Told } from './settling.ts';
+import type { Arrived, Postponed } from './settling.ts';
 import { postponeEach, recordEach, releaseEach, tellEach } from './settling.ts';
+import type { Sorted } from './sorting.ts';
+import { sort, unavailableProblem, verdictOf } from './sorting.ts';
 
 /** What a chunk passes through; `afterStep` is told of each as soon as it is done. */
 export const CHUNK_STEPS = ['taken', 'released', 'sent', 'recorded', 'flagged', 'told'] as const;
@@ -33,24 +33,54 @@ export interface SendingDeps extends Omit<PreparingDeps, 'directory'>, AloneDeps
   readonly afterStep?: ((step: ChunkStep) => Promise<void> | void) | undefined;
 }
 
-/** What becomes of whoever was sent. */
-interface Sorted {
-  readonly arrived: readonly Arrived[];
-  readonly told: readonly Told[];
-  readonly slow: readonly Taken[];
-  readonly postponed: readonly Postponed[];
+/** With those of the chunk who are in the ledger already. */
+interface Sent extends SendingDeps {
+  readonly recorded: Set<string>;
 }
 
 /** How many have failed for good. Throws legacy_unavailable, storage_unavailable, and what aborts it. */
 export async function sendChunk(deps: SendingDeps, chunk: Chunk, signal: AbortSignal): Promise<number> {
+  const recorded = new Set<string>();
   try {
-    return await send({ ...deps, pseudonym: remembering(deps.pseudonym) }, chunk, signal);
+    return await send({ ...deps, recorded, pseudonym: remembering(deps.pseudonym) }, chunk, signal);
   } catch (error) {
-    // Nobody has to wait for the lease to run out. Whoever was told of is not in it any more.
-    if (signal.aborted) await postponeEach(deps, chunk, chunk.people.map(goesBack)).catch(() => undefined);
+    await giveBack({ ...deps, recorded }, chunk, { error, isStopped: signal.aborted }).catch(() => undefined);
     throw error;
   }
 }
+
+interface Ended {
+  readonly error: unknown;
+  readonly isStopped: boolean;
+}
+
+/**
+ * Nobody has to wait for the lease to run out; whoever was told of is not in it any more. What is nobody's outage is
+ * somebody's fault: it counts, so that they are soon alone. Whoever is there already keeps the lease, by which the next one
+ * knows that it was us.
+ */
+async function giveBack(deps: Sent, chunk: Chunk, { error, isStopped }: Ended): Promise<void> {
+  const left = chunk.people.filter(({ sub }) => !deps.recorded.has(sub));
+  if (isStopped) return postponeEach(deps, chunk, left.map(goesBack));
+  if (OUTAGES.some((code) => isFootbridgeError(error, code))) return;
+  const results = left.map((taken) => afterFailure(taken, FAULT, { counts: true }));
+  await postponeEach(
+    deps,
+    chunk,
+    results.flatMap((result) => ('seconds' in result ? [result] : [])),
+  );
+  await tellEach(
+    deps,
+    chunk,
+    results.flatMap((result) => ('outcome' in result ? [result] : [])),
+  );
+}
+
+const OUTAGES = ['legacy_unavailable', 'storage_unavailable'] as const;
+const FAULT: UserProblem = {
+  code: 'internal',
+  sentence: 'Something of ours failed over this person, or over one in the same call.',
+};
 
 /** Asked for at several steps. */
 function remembering(pseudonym: SendingDeps['pseudonym']): SendingDeps['pseudonym'] {
@@ -62,9 +92,10 @@ function remembering(pseudonym: SendingDeps['pseudonym']): SendingDeps['pseudony
   };
 }
 
-async function send(deps: SendingDeps, chunk: Chunk, signal: AbortSignal): Promise<number> {
+async function send(deps: Sent, chunk: Chunk, signal: AbortSignal): Promise<number> {
   await deps.afterStep?.('taken');
   const prepared = await prepareOrPostpone(deps, chunk);
+  await postponeEach(deps, chunk, prepared.again);
   const sorted = prepared.ready.length > 0 ? await sendReady(deps, chunk, { prepared, signal }) : NOBODY;
   const { told, slow } = await settle(deps, chunk, sorted);
   const all = [...prepared.told, ...told];
@@ -103,9 +134,19 @@ interface Sending {
 
 async function sendReady(deps: SendingDeps, chunk: Chunk, { prepared, signal }: Sending): Promise<Sorted> {
   const { connection, governor, afterStep } = deps;
+  const startMs = performance.now();
   const leave = await governor.enter(chunk.batch.workers, signal);
-  let verdict: Verdict = { kind: 'well' };
+  let verdict: Verdict = { kind: 'untried' };
   try {
+    // What was read before a long wait is not what is so now, and the operator may have paused meanwhile.
+    if (performance.now() - startMs > STALE_MS) {
+      await postponeEach(
+        deps,
+        chunk,
+        prepared.ready.map(({ taken }) => goesBack(taken)),
+      );
+      return NOBODY;
+    }
     // Whoever waited for a turn while the target went down goes back: one of them finds out for all.
     const [first, ...others] = prepared.ready;
     const next = governor.isProbing() && first ? [first] : prepared.ready;
@@ -128,6 +169,8 @@ async function sendReady(deps: SendingDeps, chunk: Chunk, { prepared, signal }: 
   }
 }
 
+const STALE_MS = 1_000;
+
 const goesBack = ({ sub }: Pick<Taken, 'sub'>): Postponed => ({
   sub,
   seconds: 0,
@@ -135,105 +178,11 @@ const goesBack = ({ sub }: Pick<Taken, 'sub'>): Postponed => ({
   problem: unavailableProblem('waiting_for_target'),
 });
 
-function verdictOf(outcomes: readonly ImportOutcome[]): Verdict {
-  const unavailable = outcomes.flatMap((outcome) => (outcome.kind === 'unavailable' ? [outcome] : []));
-  const waits = unavailable.flatMap(({ retryAfterSeconds }) => retryAfterSeconds ?? []);
-  const retryAfterSeconds = waits.length > 0 ? Math.max(...waits) : undefined;
-  if (unavailable.some(({ isThrottled }) => isThrottled)) return { kind: 'throttled', retryAfterSeconds };
-  const isDown = unavailable.length > 0 && unavailable.length === outcomes.length;
-  return isDown ? { kind: 'down', retryAfterSeconds } : { kind: 'well' };
-}
-
-interface Answered {
-  readonly outcomes: readonly ImportOutcome[];
-  readonly verdict: Verdict;
-}
-
-async function sort(
-  deps: SendingDeps,
-  sent: readonly Ready[],
-  { outcomes, verdict }: Answered,
-): Promise<Sorted> {
-  const arrived: Arrived[] = [];
-  const told: Told[] = [];
-  const slow: Taken[] = [];
-  const postponed: Postponed[] = [];
-  const isOwn = verdict.kind === 'well' || (verdict.kind === 'down' && (await usesUpTries(deps)));
-  for (const [index, ready] of sent.entries()) {
-    const { taken } = ready;
-    const outcome = outcomes[index] ?? { kind: 'unavailable', code: 'no_answer' };
-    const arrival = outcome.kind === 'created' ? whole(ready, outcome) : await known(deps, ready, outcome);
-    if (arrival) arrived.push(arrival);
-    else if (outcome.kind === 'refused') {
-      const problem = { code: `target:${outcome.code}`, sentence: outcome.sentence };
-      told.push({ sub: taken.sub, outcome: 'failed', problem });
-    } else if (outcome.kind === 'unavailable') {
-      const result = afterFailure(taken, unavailableProblem(outcome.code), {
-        counts: !outcome.isThrottled && isOwn,
-        retryAfterSeconds: outcome.retryAfterSeconds,
-      });
-      if ('outcome' in result) told.push(result);
-      else postponed.push(result);
-    } else slow.push(taken);
-  }
-  return { arrived, told, slow, postponed };
-}
-
-const unavailableProblem = (code: string): UserProblem => ({
-  code: 'target_unavailable',
-  sentence: 'The target did not answer, or not with an answer about this person.',
-  detail: code,
-});
-
-/** Undefined: something is neither stored nor said to be missing, so it has to be looked at. */
-function whole(
-  { taken, person }: Ready,
-  { targetUserId, stored, missing }: Extract<ImportOutcome, { kind: 'created' }>,
-): Arrived | undefined {
-  const lacking = [...person.missing, ...missing];
-  const { credentials } = person.entry;
-  const isSaid = (what: NotStored['what']) =>
-    stored.includes(what) || lacking.some((one) => one.what === what);
-  const isFactorSaid = !hasSecondFactor(credentials) || isSaid('totp') || stored.includes('passkeys');
-  if (!isSaid('links') || !isFactorSaid || (hasPassword(credentials) && !isSaid('password')))
-    return undefined;
-  return { sub: taken.sub, targetUserId, made: true, user: person.user, ...outcomeOf(lacking) };
-}
-
-/** Somebody whom an earlier try of ours has made, and who lacks nothing that another try could add. */
-async function known(
-  deps: SendingDeps,
-  { taken, person }: Ready,
-  outcome: ImportOutcome,
-): Promise<Arrived | undefined> {
-  if (outcome.kind !== 'exists' || person.hasNewPassword) return undefined;
-  const row = taken.row ?? { made: null, targetUserId: null };
-  const { targetUserId, made, found } = arrivalOf(outcome.found, person, row);
-  if (!made || !found || found.state !== 'active') return undefined;
-  const { missing, unseen } = await lackOf(deps, person, { now: found, told: [] });
-  const isLeft = missing.some(
-    ({ what, code }) => !person.missing.some((one) => one.what === what && one.code === code),
-  );
-  return unseen || isLeft
-    ? undefined
-    : { sub: taken.sub, targetUserId, made, user: person.user, ...outcomeOf(missing) };
-}
-
-function outcomeOf(missing: readonly NotStored[]): Pick<Arrived, 'outcome' | 'problem'> {
-  const [first] = missing;
-  if (!first) return { outcome: 'migrated' };
-  const problem = {
-    code: `${first.what}_missing`,
-    sentence: 'The person is at the target, and something could not be carried over.',
-    missing,
-  };
-  return { outcome: 'created', problem };
-}
-
 /** What was recorded is told; who could not be recorded goes the careful way. */
-async function settle(deps: SendingDeps, chunk: Chunk, sorted: Sorted) {
+async function settle(deps: Sent, chunk: Chunk, sorted: Sorted) {
   await postponeEach(deps, chunk, sorted.postponed);
   const recorded = await recordOrNone(deps, chunk, sorted.arrived);
+  for (const sub of recorded) deps.recorded.add(sub);
   if (sorted.arrived.length > 0) await deps.afterStep?.('recorded');
   const done = sorted.arrived.filter(({ sub }) => recorded.has(sub));
   await flag(

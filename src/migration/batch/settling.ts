@@ -75,7 +75,9 @@ const heldOf = (chunk: Chunk, from: string): Part[] => [
   { name: 'still_ours', text: `select f.* from ${from} f join work_held using (sub)`, values: [] },
 ];
 
-const json = (value: object | undefined) => (value === undefined ? null : JSON.stringify(value));
+/** What a target says may hold what PostgreSQL cannot. */
+const json = (value: UserProblem | undefined) =>
+  value === undefined ? null : auditDetail(value as unknown as Parameters<typeof auditDetail>[0]);
 const column = <T, V>(rows: readonly T[], value: (row: T) => V): V[] => rows.map(value);
 
 /** From here on the target may have these people's secrets: recorded before it is asked. Who may be sent. */
@@ -175,7 +177,8 @@ export async function tellEach(
   });
   const failed: Part = {
     name: 'people_failed',
-    text: `select * from people where outcome = 'failed'`,
+    // Of whoever is somebody else's by now nothing is said here.
+    text: `select p.* from people p join chunk_told using (sub) where p.outcome = 'failed'`,
     values: [],
   };
   const fails = told.some(({ outcome }) => outcome === 'failed')

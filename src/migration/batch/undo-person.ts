@@ -5,6 +5,7 @@
 import { FootbridgeError, isFootbridgeError } from '../../errors.ts';
 import type { Directory } from '../../legacy/directory.ts';
 import type { DirectoryEntry } from '../../legacy/entries.ts';
+import type { Db } from '../../store/db.ts';
 import type { Keyring } from '../../store/encryption.ts';
 import type { Target } from '../../targets/target.ts';
 import { flagLegacy } from '../flagging.ts';
@@ -19,6 +20,7 @@ import type { UndoMember, Undone } from './undo-rows.ts';
 import { intend } from './undo-rows.ts';
 
 export interface UndoDeps extends BackDeps {
+  readonly db: Db;
   readonly keyring: Keyring;
   readonly target: Target;
   /** The id of our identity provider at the target. */

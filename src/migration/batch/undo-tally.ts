@@ -1,5 +1,5 @@
 /** How many of a batch may be taken back, are, and could not be; and what was kept of them. */
-import type { Queryable } from '../../store/db.ts';
+import type { Db, Queryable } from '../../store/db.ts';
 import { statement } from '../../store/db.ts';
 import type { Place } from './batch-users.ts';
 import { readUsers } from './batch-users.ts';
@@ -7,20 +7,29 @@ import type { UndoAsked } from './undo-asked.ts';
 import type { UndoMember, Undone, UndoProblem } from './undo-rows.ts';
 import { CANDIDATES, MEMBER, UNDO_MARKS, valuesOf } from './undo-rows.ts';
 
+const NO_TIMEOUT = statement('set local statement_timeout = 0');
+/** What runs through all of a batch: some seconds for millions. */
+const unhurried = <T>(db: Db, ask: (tx: Queryable) => Promise<T>): Promise<T> =>
+  db.transaction(async (tx) => {
+    await tx.run(NO_TIMEOUT);
+    return ask(tx);
+  });
+
 const COUNT = statement(readUsers('count(*)::int as users', `where ${CANDIDATES}`));
 /** How many may be taken back; a segment is not looked at. */
-export async function countCandidates(q: Queryable, batch: string, asked: UndoAsked): Promise<number> {
-  const [counted] = await q.run<{ users: number }>(COUNT, valuesOf(batch, asked));
+export async function countCandidates(db: Db, batch: string, asked: UndoAsked): Promise<number> {
+  const [counted] = await unhurried(db, (tx) => tx.run<{ users: number }>(COUNT, valuesOf(batch, asked)));
   return counted?.users ?? 0;
 }
 
 const SAMPLE = statement(readUsers(MEMBER, `where ${CANDIDATES} order by md5(sub) limit $6`));
 /** So many of them, as chance has it, and always the same. */
 export const sampleCandidates = (
-  q: Queryable,
+  db: Db,
   batch: string,
   { asked, limit }: { readonly asked: UndoAsked; readonly limit: number },
-): Promise<UndoMember[]> => q.run<UndoMember>(SAMPLE, [...valuesOf(batch, asked), limit]);
+): Promise<UndoMember[]> =>
+  unhurried(db, (tx) => tx.run<UndoMember>(SAMPLE, [...valuesOf(batch, asked), limit]));
 
 const TALLY = statement(
   readUsers(
@@ -35,8 +44,14 @@ export interface UndoTally extends Readonly<Record<Undone, number>> {
   readonly kept: number;
 }
 
-export async function tallyUndo(q: Queryable, batch: string): Promise<UndoTally> {
-  const rows = await q.run<{ undone: string; users: number; kept: number }>(TALLY, [batch]);
+interface Tallied {
+  readonly undone: string;
+  readonly users: number;
+  readonly kept: number;
+}
+
+export async function tallyUndo(db: Db, batch: string): Promise<UndoTally> {
+  const rows = await unhurried(db, (tx) => tx.run<Tallied>(TALLY, [batch]));
   const of = (names: readonly string[]) =>
     rows.filter(({ undone }) => names.includes(undone)).reduce((sum, { users }) => sum + users, 0);
   return {
@@ -56,12 +71,13 @@ const REST = statement(`select exists (${readUsers(
   `where batch = $1 and outcome in ('created', 'migrated') and undone is null`,
 )}) as "isSomebodyThere",
   exists (${readUsers('1', 'where batch = $1 and outcome is null')}) as "isSomebodyWaiting"`);
+interface Rest {
+  readonly isSomebodyThere: boolean;
+  readonly isSomebodyWaiting: boolean;
+}
 /** Whom of a batch it leaves. */
-export async function restOf(
-  q: Queryable,
-  batch: string,
-): Promise<{ readonly isSomebodyThere: boolean; readonly isSomebodyWaiting: boolean }> {
-  const [rest] = await q.run<{ isSomebodyThere: boolean; isSomebodyWaiting: boolean }>(REST, [batch]);
+export async function restOf(db: Db, batch: string): Promise<Rest> {
+  const [rest] = await unhurried(db, (tx) => tx.run<Rest>(REST, [batch]));
   return rest ?? { isSomebodyThere: false, isSomebodyWaiting: false };
 }
 

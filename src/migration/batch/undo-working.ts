@@ -6,11 +6,12 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { isFootbridgeError } from '../../errors.ts';
 import type { TargetConnection } from '../../targets/connection.ts';
+import { LAST_ATTEMPT } from './attempts.ts';
 import type { Batch } from './batch.ts';
 import { findBatch, giveTokens, noteUndoPart, takeTokens } from './batch-rows.ts';
 import type { Place } from './batch-users.ts';
 import type { Governor, Verdict } from './governor.ts';
-import { LAST_ATTEMPT, usesUpTries } from './one-by-one.ts';
+import { usesUpTries } from './one-by-one.ts';
 import { UNDOING } from './undo-asked.ts';
 import type { Result, UndoDeps } from './undo-person.ts';
 import { takeBack } from './undo-person.ts';
@@ -114,7 +115,7 @@ async function placeOf({ deps, id, place }: Shared): Promise<Place> {
 async function oneGroup(working: Shared, batch: Batch): Promise<boolean> {
   const { deps, id } = working;
   const wanted = deps.governor.isProbing() ? 1 : AT_ONCE;
-  const size = batch.perSecond === null ? wanted : await takeTokens(deps.db, id, wanted);
+  const size = batch.perSecond === null ? wanted : (await takeTokens(deps.db, id, wanted)).users;
   if (size === 0) return false;
   const lease = randomUUID();
   const members = await takeMembers(deps.db, id, { lease, size, from: await placeOf(working) });

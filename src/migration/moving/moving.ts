@@ -10,12 +10,14 @@ import type { Target, Targets } from '../../targets/target.ts';
 import { flagLegacy } from '../flagging.ts';
 import type { LedgerRow } from '../ledger.ts';
 import { move as moveInLedger } from '../ledger.ts';
+import type { State } from '../states.ts';
 import { isMovable } from '../states.ts';
 import type { EndDeps } from './ends.ts';
 import { failed, moved, postponeOrGiveUp, refusal, withoutWork } from './ends.ts';
 import { alreadyThere } from './found.ts';
 import type { MoveRequest, MoveResult, Mover, Road } from './mover.ts';
 import { arrivalOf, complete, personFor, record, release, standingOf, store } from './steps.ts';
+import { targetUserIdOf } from './target-user.ts';
 import type { Problem } from './target-work.ts';
 import { claimDue, claimWork, finishWork, keepLease, requestPart } from './target-work.ts';
 import type { Moving, StepDeps } from './try.ts';
@@ -174,8 +176,17 @@ async function flagAndFinish(moving: Moving): Promise<void> {
   await done(moving, 'finished');
 }
 
+/** Whom nobody may have at the target: what was made of them while that was decided must not stay open. */
+const NEVER_THERE: readonly State[] = ['excluded', 'deleted'];
+
+async function deactivateOurs({ connection, work }: Moving, { removals }: LedgerRow): Promise<void> {
+  const ours = await connection.userById(targetUserIdOf(work.target, work.sub, removals));
+  if (ours && ours.state !== 'deleted') await connection.deactivate(ours.targetUserId);
+}
+
 /** Nothing is left to be made: they have arrived, or are not to be moved any more. */
 async function settled(moving: Moving, row: LedgerRow | undefined): Promise<MoveResult> {
+  if (row && NEVER_THERE.includes(row.state)) await deactivateOurs(moving, row);
   if (row?.state === 'migrated') await flagAndFinish(moving);
   else await finishWork(moving.db, moving.work);
   return withoutWork(moving.connection, row, undefined);

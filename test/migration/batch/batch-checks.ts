@@ -3,7 +3,10 @@ import { expect } from 'vitest';
 import type { BatchStage } from './batch-stage.ts';
 
 /** So many are at the target, each once, as the ledger and the legacy store have them; no lease is left. */
-export async function ensured(stage: BatchStage, { moved }: { readonly moved: number }): Promise<void> {
+export async function ensured(
+  stage: Pick<BatchStage, 'target' | 'sql' | 'legacySql'>,
+  { moved }: { readonly moved: number },
+): Promise<void> {
   const there = [...stage.target.people.values()];
   const bySub = new Map(there.map((one) => [one.user.sub, one]));
   expect(there.length).toBe(moved);

@@ -17,6 +17,8 @@ export interface MemoryTarget extends TargetConnection {
   before: ((users: readonly TargetUser[]) => Promise<readonly ImportOutcome[] | undefined>) | undefined;
   /** After it is done: what is answered instead. */
   instead: ((outcomes: readonly ImportOutcome[]) => Promise<readonly ImportOutcome[]>) | undefined;
+  /** Somebody who is there before us, linked to our subject. */
+  put(user: TargetUser): void;
   /** Per user. */
   refuses: ((user: TargetUser) => ImportOutcome | undefined) | undefined;
 }
@@ -34,13 +36,18 @@ const storedOf = (user: TargetUser): Stored[] => [
 
 export function openMemoryTarget(): MemoryTarget {
   const people: MemoryTarget['people'] = new Map();
-  const unused = () => Promise.reject(new Error('not asked for here'));
   const bySub = (sub: string) =>
     [...people.values()].find(({ found }) => found.links.some(({ userId }) => userId === sub))?.found;
   const importOne = (user: TargetUser): ImportOutcome => {
     const refused = target.refuses?.(user);
     if (refused) return refused;
-    const there = people.get(user.targetUserId);
+    if (spent.has(user.targetUserId))
+      return {
+        kind: 'refused',
+        code: 'id_spent',
+        sentence: 'This id was given once, and is not given again.',
+      };
+    const there = people.get(user.targetUserId) ?? people.get(linked.get(user.sub) ?? '');
     if (there) return { kind: 'exists', found: there.found };
     if (names.has(user.username)) return { kind: 'conflict', code: 'username' };
     names.add(user.username);
@@ -59,6 +66,10 @@ export function openMemoryTarget(): MemoryTarget {
     return { kind: 'created', targetUserId: user.targetUserId, stored: storedOf(user), missing: [] };
   };
   const names = new Set<string>();
+  /** Whom `put` has linked to us: subject → id. */
+  const linked = new Map<string, string>();
+  /** Of users who were removed. */
+  const spent = new Set<string>();
   const change = (id: string, more: Partial<FoundUser>) => {
     const one = people.get(id);
     if (one) one.found = { ...one.found, ...more };
@@ -70,6 +81,24 @@ export function openMemoryTarget(): MemoryTarget {
     before: undefined,
     instead: undefined,
     refuses: undefined,
+    put: (user) => {
+      const { sub, targetUserId, username } = user;
+      if (people.has(targetUserId) || names.has(username)) throw new Error(`${username} is there already`);
+      names.add(username);
+      linked.set(sub, targetUserId);
+      const found: FoundUser = {
+        ...{
+          targetUserId,
+          username,
+          loginName: username,
+          state: 'active',
+          hasPassword: true,
+          hasTotp: false,
+        },
+        ...{ links: [{ idpId: IDP, userId: sub, userName: username }], metadata: user.metadata },
+      };
+      people.set(targetUserId, { user, found });
+    },
     importUsers: async (some) => {
       target.calls.push(some.length);
       for (const { sub } of some) target.sent.set(sub, (target.sent.get(sub) ?? 0) + 1);
@@ -93,10 +122,24 @@ export function openMemoryTarget(): MemoryTarget {
     reactivate: async (id) => change(id, { state: 'active' }),
     remove: async (id) => {
       const one = people.get(id);
-      if (one) names.delete(one.user.username);
+      if (one) {
+        names.delete(one.user.username);
+        spent.add(id);
+      }
       people.delete(id);
     },
-    unlink: unused,
+    unlink: async (id, sub) => {
+      if (linked.get(sub) === id) linked.delete(sub);
+      const { links = [] } = people.get(id)?.found ?? {};
+      change(id, { links: links.filter(({ idpId, userId }) => idpId !== IDP || userId !== sub) });
+    },
+    users: async ({ after = '', limit }) => {
+      const all = [...people.values()].map(({ found }) => found);
+      const sorted = all.sort((a, b) => (a.targetUserId < b.targetUserId ? -1 : 1));
+      const left = sorted.filter(({ targetUserId }) => targetUserId > after);
+      const page = left.slice(0, limit);
+      return { users: page, ...(left.length > limit ? { next: page.at(-1)!.targetUserId } : {}) };
+    },
     close: async () => undefined,
   };
   return target;
