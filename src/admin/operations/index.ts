@@ -6,6 +6,7 @@ import { auditExport } from './audit-export.ts';
 import { auditVerify } from './audit-verify.ts';
 import { batchDrop } from './batch-drop.ts';
 import { batchExportErrors } from './batch-export-errors.ts';
+import { batchExportKept } from './batch-export-kept.ts';
 import { batchList } from './batch-list.ts';
 import { batchPause } from './batch-pause.ts';
 import { batchPlan } from './batch-plan.ts';
@@ -17,6 +18,7 @@ import { batchResume } from './batch-resume.ts';
 import { batchRun } from './batch-run.ts';
 import { batchStatus } from './batch-status.ts';
 import { batchTune } from './batch-tune.ts';
+import { batchUndo } from './batch-undo.ts';
 import { batchUsers } from './batch-users.ts';
 import { batchVerify } from './batch-verify.ts';
 import { deliveryList } from './delivery-list.ts';
@@ -77,6 +79,8 @@ export const operations: readonly Operation[] = [
   batchRepair,
   batchRemedies,
   batchRemind,
+  batchUndo,
+  batchExportKept,
   batchDrop,
   rewriteList,
   rewriteUnblock,

@@ -165,7 +165,7 @@ async function governed(
   leave: (verdict: Verdict) => void,
 ): Promise<readonly (UndoTold | UndoPostponed)[]> {
   const { deps } = working;
-  let verdict: Verdict = { kind: 'well' };
+  let verdict: Verdict = { kind: 'untried' };
   try {
     const results = await triedEach(working, group);
     verdict = verdictOf(results.map(({ result }) => result));

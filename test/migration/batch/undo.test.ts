@@ -327,7 +327,65 @@ describe('people who are not to be taken back', () => {
   });
 });
 
+describe('an undo that is ended before its end', () => {
+  const signal = () => AbortSignal.timeout(15_000);
+
+  /** Aborted while the first few are under way. */
+  async function cutOff(): Promise<number> {
+    const { remove } = stage.target;
+    const abort = new AbortController();
+    stage.target.remove = async (id) => {
+      abort.abort();
+      return remove(id);
+    };
+    const { tally } = await stage.undo('b', {}, stage.undoDeps, abort.signal);
+    stage.target.remove = remove;
+    expect(tally.open).toBeGreaterThan(0);
+    return tally.removed;
+  }
+
+  test('leaves whoever was not begun with, and can be begun anew', async () => {
+    await stage.brought('b');
+    const removed = await cutOff();
+    const end = await stopUndo(stage.undoDeps, { id: 'b', actor: 'operator:x' }, { signal: signal() });
+    expect(end).toMatchObject({ state: 'done', tally: { removed, open: 0 } });
+    expect(people()).toBe(USERS - removed);
+    expect(await stage.ledger()).toEqual({ legacy: removed, migrated: USERS - removed });
+    expect((await audits('batch.undo-stopped')).length).toBe(1);
+    expect(await stage.undo('b')).toMatchObject({ state: 'undone', tally: { removed: USERS } });
+    await isBack(USERS);
+  });
+
+  test('lets a paused batch go on, also with those who were begun with when its worker died', async () => {
+    let dies = true;
+    stage.target.instead = async (outcomes) => {
+      if (!dies) return outcomes;
+      dies = false;
+      await stage.batches.pause('b', { code: 'paused_by_operator', sentence: 'Stop.' });
+      throw new Error('the process dies here');
+    };
+    await stage.brought('b', { size: 20, workers: 1 });
+    stage.errors.splice(0);
+    const removed = await cutOff();
+    const end = await stopUndo(stage.undoDeps, { id: 'b', actor: 'operator:x' }, { signal: signal() });
+    expect(end.state).toBe('paused');
+    expect(people()).toBe(20 - removed);
+    expect(await stage.goOn('b')).toMatchObject({ state: 'done', counts: { migrated: USERS } });
+    await ensured(stage, { moved: USERS });
+    expect(await stage.undo('b')).toMatchObject({ state: 'undone', tally: { removed: USERS } });
+    expect(people()).toBe(0);
+  });
+});
+
 describe('a batch', () => {
+  test('with a limit of its own is taken back no faster', async () => {
+    await stage.brought('b');
+    await stage.sql('update batches set per_second = 30, tokens = 0, refilled_at = now()');
+    const startMs = performance.now();
+    expect(await stage.undo('b')).toMatchObject({ state: 'undone', tally: { removed: USERS } });
+    expect((performance.now() - startMs) / 1_000).toBeGreaterThanOrEqual(USERS / 30 - 0.2);
+  });
+
   test('that runs, or of which nobody was sent, is not undone', async () => {
     await stage.planned('b');
     await expect(stage.undo('b')).rejects.toMatchObject({
