@@ -279,6 +279,34 @@ describe('user forget', () => {
     await expect(run(userForget, at(sub))).rejects.toMatchObject({ code: 'illegal_transition' });
   });
 
+  test('leaves nothing that comparisons, letters and undone batches have of them', async () => {
+    const sub = await someone();
+    await stage.mover.move(request(sub));
+    const left = async () => {
+      const [row] = await stage.sql(
+        `select (select count(*) from compared_users where sub = $1)::int as compared,
+           (select count(*) from mailings where sub = $1)::int as mailed,
+           (select count(kept) from batch_users where sub = $1)::int as kept,
+           (select count(*) from batch_users where sub = $1)::int as listed`,
+        [sub],
+      );
+      return row;
+    };
+    await stage.sql(`insert into batches (id, target, state, plan, size, workers, actor)
+      values ('old', 'main', 'undone', '{}', 1, 1, 'operator:test')`);
+    await stage.sql(`insert into batch_users (batch, rank, sub, kept) values ('old', 0, $1, 'sealed')`, [
+      sub,
+    ]);
+    await stage.sql(`insert into compared_users (target, sub, digests) values ('main', $1, '{}')`, [sub]);
+    await stage.sql(
+      `insert into mailings (campaign, batch, target, sub, remedy, state, due_at) values ('c', 'old', 'main', $1, 'reset', 'sent', now())`,
+      [sub],
+    );
+    expect(await left()).toEqual({ compared: 1, mailed: 1, kept: 1, listed: 1 });
+    await run(userForget, at(sub));
+    expect(await left()).toEqual({ compared: 0, mailed: 0, kept: 0, listed: 1 });
+  });
+
   test('only unlinks whom the target had before us, and says so', async () => {
     const sub = await someone({ totp: undefined as never });
     const id = await linkedThere(sub);

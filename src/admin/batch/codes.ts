@@ -211,6 +211,16 @@ export const MISSING_CODES: Readonly<Record<string, CodeAdvice>> = {
 
 /** Why a batch is slow, or stands still. */
 export const NOTE_CODES = {
+  undoing: {
+    sentence: 'People are being taken back.',
+    todo: 'Nothing while it is under way. If it was cut off, say the same footbridge batch undo again.',
+    replay: 'no',
+  },
+  undo_left: {
+    sentence: 'Some of its people could not be taken back.',
+    todo: 'footbridge batch undo ID --execute names them and tries them again, said as before; --stop --execute lets go of them.',
+    replay: 'no',
+  },
   paused_by_operator: {
     sentence: 'An operator has paused it.',
     todo: 'footbridge batch resume ID --execute',

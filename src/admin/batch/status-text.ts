@@ -120,6 +120,8 @@ function nextWords({ id, state, counts }: StatusOutput): string[] {
       ];
     case 'planned':
       return [`footbridge batch run ${id} --execute moves them.`];
+    case 'undoing':
+      return [`footbridge batch undo ${id} says who is left; the same command with --execute goes on.`];
     case 'running':
       return [`footbridge batch pause ${id} --execute stops it after the calls that are under way.`, ...dead];
     case 'paused':

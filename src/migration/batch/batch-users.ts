@@ -203,3 +203,9 @@ export async function subjectsIn(
   const rows = await q.run<{ sub: string }>(SUBJECTS, [batch, after, limit]);
   return rows.map(({ sub }) => sub);
 }
+
+const FORGET = statement('update batch_users set kept = null where sub = $1 and kept is not null');
+/** Somebody is forgotten: what an undo has kept of them goes; that they were in the batch stays. */
+export const forgetKept = async (q: Queryable, sub: string): Promise<void> => {
+  await q.run(FORGET, [sub]);
+};

@@ -7,9 +7,12 @@ import type { Directory } from '../../legacy/directory.ts';
 import type { Queryable } from '../../store/db.ts';
 import type { FoundUser, TargetConnection } from '../../targets/connection.ts';
 import type { Targets } from '../../targets/target.ts';
+import { forgetKept } from '../batch/batch-users.ts';
 import { flagLegacy } from '../flagging.ts';
 import type { LedgerRow } from '../ledger.ts';
 import { find, moveParts } from '../ledger.ts';
+import { forgetCompared } from '../reconcile/compared.ts';
+import { forgetMailings } from '../remedies/mailings.ts';
 import type { State } from '../states.ts';
 import { hasTargetUser, LOST_BY_REVERT, nextState } from '../states.ts';
 import { targetUserIdOf } from './target-user.ts';
@@ -107,7 +110,15 @@ export async function goBack(
   if (found && does === 'remove') await connection.remove(found.targetUserId);
   if (found && does === 'unlink') await connection.unlink(found.targetUserId, sub);
   if (nextState(way.state, event)) await tell(deps, way, { event, actor });
+  if (event === 'delete') await forget(deps.db, way);
   if (event === 'revert' && row) await flagLegacy(deps, { sub, migrated: false, actor });
+}
+
+/** What other rooms of the house have of somebody who is deleted. */
+async function forget(db: Queryable, { target, sub }: At): Promise<void> {
+  await forgetCompared(db, target, sub);
+  await forgetMailings(db, target, sub);
+  await forgetKept(db, sub);
 }
 
 async function tell(

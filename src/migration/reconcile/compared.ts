@@ -42,3 +42,9 @@ export async function basesOf(
   const rows = await q.run<Compared>(BASES, [target, subs]);
   return new Map(rows.map(({ sub, digests }) => [sub, digests]));
 }
+
+const FORGET = statement('delete from compared_users where target = $1 and sub = $2');
+/** Somebody is forgotten: nothing of them is left to compare. */
+export const forgetCompared = async (q: Queryable, target: string, sub: string): Promise<void> => {
+  await q.run(FORGET, [target, sub]);
+};

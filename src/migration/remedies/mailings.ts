@@ -249,3 +249,9 @@ export function countMailings(q: Queryable, campaign: string): Promise<MailingCo
 export const SWEEP_MAILINGS = statement(`with gone as (delete from mailings where (campaign, sub) in (
     select campaign, sub from mailings where state not in ('waiting', 'sending') and due_at < now() - interval '365 days'
     limit $1) returning 1) select count(*)::int as gone from gone`);
+
+const FORGET = statement('delete from mailings where target = $1 and sub = $2');
+/** Somebody is forgotten, and which letters they got with them. */
+export const forgetMailings = async (q: Queryable, target: string, sub: string): Promise<void> => {
+  await q.run(FORGET, [target, sub]);
+};
