@@ -63,13 +63,15 @@ export function sweepRegularly({ db, log, settings }: UpkeepDeps, throttle: Thro
 
 /** Moves that were cut off, or are to be tried again, are looked for this often. */
 const RESUME_EVERY_MS = 3_000;
+/** Whoever has just asked is about to begin: what is due for less long is theirs. */
+const LEFT_SECONDS = 1;
 /** Sessions at legacy apps and targets are asked about when it is time for each; who is due is looked for this often. */
 const CHECK_EVERY_MS = 5_000;
 /** People are looked up as their rate allows. */
 const WATCH_EVERY_MS = 1_000;
 
 export const resumeRegularly = ({ mover, log }: Pick<UpkeepDeps, 'log'> & { readonly mover: Mover }) =>
-  regularly(RESUME_EVERY_MS, () => mover.resume(), {
+  regularly(RESUME_EVERY_MS, () => mover.resume(undefined, LEFT_SECONDS), {
     onError: (error) => log.debug({ error }, 'no move was gone on with'),
   });
 

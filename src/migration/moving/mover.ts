@@ -48,8 +48,8 @@ export interface Mover {
   move(request: MoveRequest, options?: { readonly signal?: AbortSignal }): Promise<MoveResult>;
   /** One try for somebody whose lease is held already; see `move`. */
   goOn(work: Work, options?: { readonly signal?: AbortSignal }): Promise<MoveResult>;
-  /** Goes on with what was left half-made, at most so many; several nodes may do so at once. How many were done. */
-  resume(limit?: number): Promise<number>;
+  /** Goes on with what was left half-made and is due for so long, at most so many; several nodes may do so at once. How many were done. */
+  resume(limit?: number, sinceSeconds?: number): Promise<number>;
 }
 
 /** A password that somebody typed elsewhere than at our login page. */

@@ -56,7 +56,7 @@ export function openMover(deps: MoverDeps): Mover {
       const ends = endsOf(deps, work.target);
       return ends ? run(deps, { ...deps, ...ends, work, signal }) : refusal('target_without_api');
     },
-    resume: (limit = RESUME_USERS) => resume(deps, limit),
+    resume: (limit = RESUME_USERS, sinceSeconds = 0) => resume(deps, limit, sinceSeconds),
   };
 }
 
@@ -83,13 +83,13 @@ async function move(deps: MoverDeps, request: MoveRequest, signal?: AbortSignal)
   }
 }
 
-async function resume(deps: MoverDeps, limit: number): Promise<number> {
+async function resume(deps: MoverDeps, limit: number, sinceSeconds: number): Promise<number> {
   const names = deps.targets.all.map(({ name }) => name).filter((name) => endsOf(deps, name));
   let left = limit;
   const next = async (): Promise<number> => {
     if (left === 0 || names.length === 0) return 0;
     left -= 1;
-    const work = await claimDue(deps.db, names);
+    const work = await claimDue(deps.db, names, sinceSeconds);
     if (!work) return 0;
     // Kept with its problem, and told to `onMove`.
     await run(deps, { ...deps, ...endsOf(deps, work.target)!, work }).catch(() => undefined);

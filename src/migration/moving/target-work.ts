@@ -92,14 +92,18 @@ export async function claimWork(q: Queryable, request: MoveRequest): Promise<Cla
 
 // Apart, because a subquery may be read once for every row that it is joined with, and locks another row each time.
 const CLAIM_DUE = statement(`with due as materialized (
-    select target, sub from target_work w where target = any($1::text[]) and due_at <= now() and ${FREE}
+    select target, sub from target_work w where target = any($1::text[]) and due_at <= now() - make_interval(secs => $3::float8) and ${FREE}
     order by due_at limit 1 for update skip locked)
   update target_work w set lease = $2, leased_until = ${LEASED} from due
   where w.target = due.target and w.sub = due.sub returning ${COLUMNS}`);
 
-/** The next that is due at one of these targets and that nobody works on. */
-export async function claimDue(q: Queryable, targets: readonly string[]): Promise<Work | undefined> {
-  const [work] = await q.run<Work>(CLAIM_DUE, [targets, randomUUID()]);
+/** The next that is due at one of these targets, for so long, and that nobody works on. */
+export async function claimDue(
+  q: Queryable,
+  targets: readonly string[],
+  sinceSeconds = 0,
+): Promise<Work | undefined> {
+  const [work] = await q.run<Work>(CLAIM_DUE, [targets, randomUUID(), sinceSeconds]);
   return work;
 }
 
