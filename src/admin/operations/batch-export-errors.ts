@@ -6,12 +6,11 @@ import type { Batches } from '../../migration/batch/batches.ts';
 import { batchName } from '../../migration/batch/selection.ts';
 import type { ExportFormat } from '../batch/error-lines.ts';
 import { csvHead, csvLine, errorRow, FORMATS, jsonLine } from '../batch/error-lines.ts';
+import { exportInput } from '../batch/export-input.ts';
 import { place, placeText } from '../batch/place.ts';
 import type { Desk, RunOptions } from '../operation.ts';
 import { defineOperation } from '../operation.ts';
 
-/** Lines of one answer: some 40 MB; a file takes any number. */
-const MAX_LINES = 100_000;
 const PAGE_USERS = 1_000;
 /** Whoever is not at the target, or lacks something there. */
 const ERRORS_OF: readonly Outcome[] = ['failed', 'created', 'skipped'];
@@ -44,18 +43,7 @@ export const batchExportErrors = defineOperation({
       .regex(/^(failed|created|skipped)\/.+$/, { error: 'expected what the answer before gave as `next`' })
       .optional()
       .describe('The lines after these: what the answer before gave as `next`.'),
-    limit: z.coerce
-      .number()
-      .int()
-      .min(1)
-      .max(MAX_LINES)
-      .default(MAX_LINES)
-      .describe('Lines at most in one answer.'),
-    output: z
-      .string()
-      .min(1)
-      .optional()
-      .describe('On the command line: a new file to write all of it to, readable for its owner.'),
+    ...exportInput,
   }),
   positional: ['batch'],
   changes: false,

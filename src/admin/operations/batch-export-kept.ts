@@ -4,14 +4,13 @@ import { batchName } from '../../migration/batch/selection.ts';
 import { NO_PLACE } from '../../migration/batch/undo-rows.ts';
 import { keptPage } from '../../migration/batch/undo-tally.ts';
 import { appendAudit } from '../../store/audit-log.ts';
+import { exportInput } from '../batch/export-input.ts';
 import { place, placeText } from '../batch/place.ts';
 import type { KeptLine } from '../batch/undo-export.ts';
 import { keptLine, writeLines } from '../batch/undo-export.ts';
 import type { Desk, RunOptions } from '../operation.ts';
 import { defineOperation } from '../operation.ts';
 
-/** Lines of one answer: some 40 MB; a file takes any number. */
-const MAX_LINES = 100_000;
 const PAGE_USERS = 1_000;
 
 interface Output {
@@ -33,18 +32,7 @@ export const batchExportKept = defineOperation({
   input: z.strictObject({
     batch: batchName.describe('The batch’s name.'),
     after: place.optional().describe('The lines after these: what the answer before gave as `next`.'),
-    limit: z.coerce
-      .number()
-      .int()
-      .min(1)
-      .max(MAX_LINES)
-      .default(MAX_LINES)
-      .describe('Lines at most in one answer.'),
-    output: z
-      .string()
-      .min(1)
-      .optional()
-      .describe('On the command line: a new file to write all of it to, readable for its owner.'),
+    ...exportInput,
   }),
   positional: ['batch'],
   changes: false,

@@ -6,6 +6,7 @@ import { isFootbridgeError } from '../../errors.ts';
 import type { Directory } from '../../legacy/directory.ts';
 import { sqlStateOf, UNIQUE_VIOLATION } from '../../store/db.ts';
 import type { TargetConnection } from '../../targets/connection.ts';
+import { inParallel } from '../../targets/in-parallel.ts';
 import { flagLegacy } from '../flagging.ts';
 import { postponeWork } from '../moving/target-work.ts';
 import type { Moving } from '../moving/try.ts';
@@ -215,14 +216,11 @@ async function flag(deps: SendingDeps, chunk: Chunk, arrived: readonly Arrived[]
   const { directory, db } = deps;
   if (!directory.flag || arrived.length === 0) return;
   const { target, actor } = chunk.batch;
-  for (let at = 0; at < arrived.length; at += FLAGS_AT_ONCE) {
-    const some = arrived.slice(at, at + FLAGS_AT_ONCE).map(async ({ sub }) => {
-      if (await flagLegacy(deps, { sub, migrated: true, actor })) return;
-      const problem = { code: 'legacy_not_flagged', sentence: 'The legacy store did not take the mark.' };
-      const work = { target, sub, lease: chunk.lease, askedAt: chunk.askedAt };
-      await postponeWork(db, work, { problem, delaySeconds: FLAG_RETRY_SECONDS, counts: true });
-    });
-    await Promise.all(some);
-  }
+  await inParallel(arrived, FLAGS_AT_ONCE, async ({ sub }) => {
+    if (await flagLegacy(deps, { sub, migrated: true, actor })) return;
+    const problem = { code: 'legacy_not_flagged', sentence: 'The legacy store did not take the mark.' };
+    const work = { target, sub, lease: chunk.lease, askedAt: chunk.askedAt };
+    await postponeWork(db, work, { problem, delaySeconds: FLAG_RETRY_SECONDS, counts: true });
+  });
   await deps.afterStep?.('flagged');
 }

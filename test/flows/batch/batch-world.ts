@@ -1,7 +1,7 @@
 /** A legacy store of many, an Ory in a process of its own, and nodes that are killed. */
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fillPeople } from '../../migration/batch/people.ts';
@@ -20,7 +20,6 @@ export interface BatchWorld {
   planned(batch: string, pace: { readonly size: number; readonly workers: number }): Promise<void>;
   kratos(): Promise<KratosState>;
   faults(body: object): Promise<void>;
-  /** The checksum that Ory has to come to: of a batch without any fault. */
   sql(text: string): Promise<Record<string, unknown>[]>;
   legacySql(text: string): Promise<Record<string, unknown>[]>;
   readonly ours: ReturnType<typeof openBatchPlace>;
@@ -132,5 +131,3 @@ export function seeded(seed: number): () => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
 }
-
-export const fingerprintOf = (text: string) => createHash('sha256').update(text).digest('hex');

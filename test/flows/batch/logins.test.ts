@@ -1,15 +1,13 @@
 /** People who log in while the batch that they are in is being sent: one user each, their own password, one state. */
-import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Person } from '../../../example/demo/people.ts';
-import { Browser, field } from '../../support/browser.ts';
 import { until } from '../server.ts';
 import type { Bridge } from '../zitadel/bridge.ts';
 import { openBridge, subOf } from '../zitadel/bridge.ts';
 import { expectArrived, expectWellFormed } from '../zitadel/ends.ts';
 import { TARGET } from '../zitadel/settings.ts';
+import { logIn, SHOP } from './town.ts';
 
-const SHOP = 'http://shop.example/callback';
 const LOGINS = 50;
 const OTHERS = 30;
 
@@ -30,33 +28,6 @@ beforeAll(async () => {
 });
 afterAll(() => bridge?.close());
 
-/** Where the login has led to. */
-async function logIn({ login, password }: Person): Promise<string> {
-  const browser = new Browser();
-  const url = new URL(`${bridge.issuer}/auth`);
-  const query = {
-    client_id: 'legacy-shop',
-    redirect_uri: SHOP,
-    response_type: 'code',
-    scope: 'openid',
-    state: 's',
-  };
-  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
-  const post = (page: { url: string; body: string }, form: Record<string, string>) =>
-    browser.visit(page.url.split('?')[0]!, {
-      form: { ...form, form_token: field(page.body, 'form_token') ?? '' },
-    });
-  const named = await post(await browser.follow(url.href, SHOP), { username: login });
-  // Whoever has just arrived with the batch is sent to ZITADEL after the name alone.
-  if (named.status === 303) return named.location ?? '';
-  for (;;) {
-    const { status, location = '', body, headers } = await post(named, { username: login, password });
-    // So many at once are more than the machine hashes: whoever is told to come back does.
-    if (status !== 503) return status === 303 || status === 200 ? location || body : `${status} ${body}`;
-    await setTimeout(Number(headers['retry-after'] ?? 1) * 1_000);
-  }
-}
-
 test(`${LOGINS} people who log in while they are being sent become one user each`, async () => {
   const people: Person[] = [];
   for (let n = 0; n < LOGINS + OTHERS; n += 1) people.push(await bridge.someone(n % 2 ? 'bcrypt' : 'argon2'));
@@ -73,7 +44,7 @@ test(`${LOGINS} people who log in while they are being sent become one user each
   );
   expect(planned).toMatchObject({ code: 0 });
   const running = bridge.cli('batch', 'run', 'all', '--execute', '--json');
-  const ends = await Promise.all(people.slice(0, LOGINS).map(logIn));
+  const ends = await Promise.all(people.slice(0, LOGINS).map((person) => logIn(bridge.issuer, person)));
   const { code, out } = await running;
   expect(code).toBe(0);
   expect(ends.filter((end) => !/^https?:/.test(end))).toEqual([]);

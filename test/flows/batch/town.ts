@@ -200,7 +200,8 @@ function personOf(id: number, { kind = 'bcrypt', ...more }: Some): Person {
   };
 }
 
-async function logIn(issuer: string, { login, password }: Person): Promise<string> {
+/** Where the login at the old shop's page has led to. */
+export async function logIn(issuer: string, { login, password }: Person): Promise<string> {
   const browser = new Browser();
   const url = new URL(`${issuer}/auth`);
   const query = {

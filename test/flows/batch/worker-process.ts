@@ -5,11 +5,10 @@
 import { openBatchPlace } from './batch-place.ts';
 
 const { place, batch, dieAfter } = JSON.parse(process.argv[2] ?? '{}');
-let steps = 0;
 const world = openBatchPlace(place, {
   afterStep: async (step) => {
     process.stdout.write(`${step}\n`);
-    if (step !== dieAfter || ++steps < 1) return;
+    if (step !== dieAfter) return;
     process.kill(process.pid, 'SIGKILL');
     await new Promise(() => undefined);
   },
