@@ -31,10 +31,27 @@ export interface User {
   readonly roles: readonly string[];
   /** Groups, where the store tells them from roles. */
   readonly groups?: readonly string[];
+  /** The organizations they belong to, where the mapping says so. */
+  readonly organizations?: readonly LegacyOrganization[];
   /** Extra claims named by the mapping; JSON values. */
   readonly attributes: Readonly<Record<string, unknown>>;
   /** What goes along to the target without ever being a claim; JSON values. */
   readonly metadata?: Readonly<Record<string, unknown>>;
+}
+
+/** An organization as one of its members sees it in the legacy store. */
+export interface LegacyOrganization {
+  /** The store's own primary key, as text. */
+  readonly id: string;
+  readonly name: string;
+  /** Two letters (ISO 3166-1 alpha-2), upper case. */
+  readonly countryCode?: string;
+  /** What kind of organization it is, in the target's words: the mapping translates them. */
+  readonly kinds: readonly string[];
+  /** What this person is in it. */
+  readonly roles: readonly string[];
+  /** True only on the mapping's positive proof. */
+  readonly isOwner: boolean;
 }
 
 export type UserState = 'active' | 'disabled' | 'locked';

@@ -46,3 +46,9 @@ export function pictureOf(text: string | undefined): string | undefined {
   const url = text === undefined ? null : URL.parse(text);
   return url && /^https?:$/.test(url.protocol) && !url.username ? url.href : undefined;
 }
+
+/** Two letters (ISO 3166-1 alpha-2), upper case. */
+export function countryCodeOf(text: string | undefined): string | undefined {
+  const code = text?.trim().toUpperCase();
+  return code !== undefined && /^[A-Z]{2}$/.test(code) ? code : undefined;
+}

@@ -49,6 +49,13 @@ export interface Connector {
    * False: it is wrong. Throws legacy_unavailable: an outage is never a wrong password.
    */
   verifyPassword?(row: LegacyRow, password: string): Promise<boolean>;
+  /** Which of the configured writes there are; without it nothing is written. */
+  readonly writes?: ReadonlySet<LegacyWrite>;
+  /**
+   * Capability: one of the configured writes, with all of its values. How many rows it changed, where the store tells.
+   * Throws legacy_unavailable, `conflictOf` it, bad_request for a value that the store does not take.
+   */
+  write?(what: LegacyWrite, values: WriteValues): Promise<number | undefined>;
   /** Capability: waits until a scan can begin, however long it takes to prepare; throws legacy_unavailable. */
   ready?(): Promise<void>;
   /** Capability: how many users there are, where that is cheap to know. */
@@ -56,6 +63,30 @@ export interface Connector {
   /** Capability: all users in the order of their ids, `limit` at most, after the id given (empty at the start). */
   page?(after: string, limit: number): Promise<readonly LegacyRow[]>;
 }
+
+/**
+ * What may be written to a store besides the mark of who has moved, each by a statement or request of the operator's own,
+ * with these values by name. `null` takes away.
+ */
+export const LEGACY_WRITES = {
+  /** The user's id at the target, in a column of theirs. */
+  linkPerson: ['id', 'targetUserId'],
+  linkOrganization: ['organization', 'targetOrganizationId'],
+  /** A member's roles, with commas between; inserts or updates. */
+  setMember: ['organization', 'id', 'roles'],
+  endMember: ['organization', 'id'],
+  /** Deletes all memberships of an organization: the target's count from now on. */
+  endMemberships: ['organization'],
+  /** A user for somebody who signed in at the target and had none. */
+  createPerson: ['targetUserId', 'email', 'name', 'givenName', 'familyName'],
+} as const satisfies Record<string, readonly string[]>;
+export type LegacyWrite = keyof typeof LEGACY_WRITES;
+/** What a statement may leave out, and what a person may be without; the others are always used. */
+export const OPTIONAL_VALUES: ReadonlySet<string> = new Set(['email', 'name', 'givenName', 'familyName']);
+/** Which of them settings have. */
+export const writesIn = (writes: { readonly [What in LegacyWrite]?: unknown } | undefined): LegacyWrite[] =>
+  (Object.keys(LEGACY_WRITES) as LegacyWrite[]).filter((what) => writes?.[what] !== undefined);
+export type WriteValues = Readonly<Record<string, string | null>>;
 
 /** More rows than this for one login are ambiguous without a look at them. */
 export const MAX_CANDIDATES = 20;
@@ -72,6 +103,8 @@ export interface ConnectorKind<Settings extends z.ZodType = z.ZodType> {
   relatedNames?(settings: z.output<Settings>): readonly string[];
   /** Whether the store can check passwords itself. */
   verifiesPasswords?(settings: z.output<Settings>): boolean;
+  /** Which writes there are. */
+  writes?(settings: z.output<Settings>): readonly LegacyWrite[];
   /** Columns that what people type is compared with; undefined where only the store knows. */
   loginColumns?(settings: z.output<Settings>): readonly string[] | undefined;
 }

@@ -2,7 +2,7 @@
 import { FootbridgeError, isFootbridgeError } from '../errors.ts';
 import type { LegacyEntry, User } from '../user.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
-import type { Connector, LegacyRow, Related } from './connector.ts';
+import type { Connector, LegacyRow, LegacyWrite, Related, WriteValues } from './connector.ts';
 import { MAX_RELATED_ROWS } from './connector.ts';
 import { withinDeadline } from './deadline.ts';
 import type { DirectoryEntry } from './entries.ts';
@@ -14,6 +14,7 @@ import { chooseRow } from './login-match.ts';
 import { mapRecord } from './mapping.ts';
 import { idOf, subjectOf, subjectPrefix } from './subjects.ts';
 import { UserCache } from './user-cache.ts';
+import { writingTo } from './writing.ts';
 
 export interface Directory {
   /** The store's own id of a subject; undefined for what is no subject of it. */
@@ -33,6 +34,16 @@ export interface Directory {
   forget(sub: string): void;
   /** Marks in the store itself that this user has moved; only where configured. Throws user_not_found. */
   flag?(sub: string, migrated: boolean): Promise<void>;
+  /** The key of a legacy organization: its id with its store's prefix, as `sub` is a person's. */
+  organizationKey(sub: string, organizationId: string): string | undefined;
+  /** Which writes the store has that this subject, or organization key, belongs to; for nobody's, the first store's. */
+  writes(key?: string): ReadonlySet<LegacyWrite>;
+  /**
+   * One of the configured writes to the store of `key` (a subject or an organization key; undefined: the first store). `id`
+   * and `organization` of the values are ours with prefix; the store gets its own. How many rows it changed, where the store
+   * tells. Throws legacy_unavailable, not_found where the write is not configured.
+   */
+  write(key: string | undefined, what: LegacyWrite, values: WriteValues): Promise<number | undefined>;
   /** Every user after this subject, a page at a time; only where the store can be read so. One that cannot be mapped comes with its error. */
   entries?(after?: string): AsyncGenerator<DirectoryEntry>;
   /** How many users there are; only where the store can say so. */
@@ -126,6 +137,7 @@ export function openDirectory(settings: LegacySettings, options: DirectoryOption
     forget,
     // Each with a breaker of its own: a mark that cannot be written must not keep people from logging in.
     ...flagOf(connector, { ask: asking(), prefix, forget }),
+    ...writingTo(connector, { asking, prefix, forget }),
     ...(connector.page
       ? {
           entries: (after = '') =>

@@ -6,14 +6,14 @@ import { formatName } from './format-name.ts';
 import { checkRecipe, recipe } from './recipe-settings.ts';
 
 /** Where a list of things stands: in related rows, in a JSON list, or once in the user's own row. */
-const rows = {
+export const rows = {
   from: column.optional().describe('The related rows that hold them, one each.'),
   each: field.optional().describe('A JSON list instead; the fields name what its members hold.'),
   when: proof.optional().describe('Which of the rows count.'),
 };
-const hasOnePlace = ({ from, each }: { from?: unknown; each?: unknown }) =>
+export const hasOnePlace = ({ from, each }: { from?: unknown; each?: unknown }) =>
   from === undefined || each === undefined;
-const onePlace = { error: 'expected `from` or `each`, not both' };
+export const onePlace = { error: 'expected `from` or `each`, not both' };
 
 const key = z
   .union([secret.transform((one) => [one]), z.array(secret).min(1).max(10)])

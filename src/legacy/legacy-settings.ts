@@ -1,7 +1,7 @@
 /** Settings of a legacy user store: one way into it, what its columns mean, and how long to wait and remember. */
 import { z } from 'zod';
 import { count, secret } from '../settings.ts';
-import type { ConnectorKind } from './connector.ts';
+import type { ConnectorKind, LegacyWrite } from './connector.ts';
 import { CONNECTORS } from './connectors/index.ts';
 import { mapping } from './mapping-settings.ts';
 import { PRESETS } from './presets/index.ts';
@@ -158,4 +158,10 @@ function relatedNames(value: unknown): string[] {
     if (key === 'map' || key === 'where') return [];
     return key === 'from' && typeof inner === 'string' ? [inner] : relatedNames(inner);
   });
+}
+
+/** Which writes the settings of this store have. */
+export function writesOf(store: { readonly [Name in ConnectorName]?: unknown }): ReadonlySet<LegacyWrite> {
+  const { kind, settings } = wayInto(store);
+  return new Set(kind.writes?.(settings) ?? []);
 }

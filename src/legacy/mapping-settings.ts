@@ -8,6 +8,7 @@ import { Secret, secret } from '../settings.ts';
 import { identityProviderLink, passkeys, recoveryCodes, totp } from './factor-settings.ts';
 import { column, field, proof } from './field-settings.ts';
 import { formatName } from './format-name.ts';
+import { organizations } from './organization-settings.ts';
 import { checkRecipe, recipe } from './recipe-settings.ts';
 
 export type { LinkMapping, PasskeyMapping, RecoveryCodeMapping, TotpMapping } from './factor-settings.ts';
@@ -109,6 +110,7 @@ export const mapping = z.strictObject({
     .union([field.transform((one) => [one]), z.array(field)])
     .default([])
     .describe('Names of groups, where they are to be told from roles at the target. No claim.'),
+  organizations: organizations.optional(),
   attributes: z.record(claimName, field).default({}).describe('Further claims.'),
   metadata: z
     .record(z.string().regex(/^[\w.:-]{1,200}$/, { error: 'not a name for metadata' }), field)

@@ -6,9 +6,11 @@ import type { Scope } from './fields.ts';
 import { firstOf, jsonFrom, rowsOf, storedOf, textFrom, textsFrom, unmappable } from './fields.ts';
 import { linksOf } from './identity-provider-links.ts';
 import type { Field, Mapping, PasswordMapping } from './mapping-settings.ts';
+import { organizationsOf } from './organizations.ts';
 import { passkeysOf } from './passkeys.ts';
 import { isProved } from './proofs.ts';
 import { recoveryCodesOf } from './recovery-codes.ts';
+import { keyOf } from './subjects.ts';
 import { totpOf } from './totp-secret.ts';
 import { isBlank, momentOf } from './values.ts';
 
@@ -75,10 +77,19 @@ function userOf(mapping: Mapping, scope: Scope, identity: Pick<User, 'sub' | 'le
     state: stateOf(mapping, scope),
     roles: namesIn(mapping.roles, scope),
     ...(mapping.groups.length > 0 ? { groups: namesIn(mapping.groups, scope) } : {}),
+    ...(mapping.organizations
+      ? { organizations: organizationsOf(mapping.organizations, scope, isKeyBeside(identity)) }
+      : {}),
     attributes: jsonValues(mapping.attributes, scope),
     ...(Object.keys(mapping.metadata).length > 0 ? { metadata: jsonValues(mapping.metadata, scope) } : {}),
   };
 }
+
+/** Organizations have the prefix that their members have. */
+const isKeyBeside =
+  ({ sub, legacyId }: Pick<User, 'sub' | 'legacyId'>) =>
+  (id: string) =>
+    keyOf(sub.slice(0, sub.length - legacyId.length), id) !== undefined;
 
 const namesIn = (fields: readonly Field[], scope: Scope) =>
   [...new Set(fields.flatMap((field) => textsFrom(field, scope)))].slice(0, MAX_ROLES);

@@ -25,23 +25,26 @@ const REFUSED: readonly (readonly [RegExp, string])[] = [
 const TOKEN = /'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|::|:([A-Za-z_]\w*)|['"`;]/g;
 
 /** Compiles a template; throws an Error whose message tells the operator what to change. */
-export function compileTemplate(sql: string, required: readonly string[]): SqlTemplate {
+export function compileTemplate(
+  sql: string,
+  required: readonly string[],
+  optional: readonly string[] = [],
+): SqlTemplate {
+  const known = [...required, ...optional];
   const source = sql.trim().replace(/;$/, '');
   for (const [pattern, why] of REFUSED) if (pattern.test(source)) throw new Error(why);
   const binds: string[] = [];
   const text = source.replace(TOKEN, (token: string, bind: string | undefined) => {
     if (bind !== undefined) {
-      if (!required.includes(bind)) {
-        throw new Error(
-          `there is no bind :${bind} here, only ${required.map((name) => `:${name}`).join(', ')}`,
-        );
+      if (!known.includes(bind)) {
+        throw new Error(`there is no bind :${bind} here, only ${known.map((name) => `:${name}`).join(', ')}`);
       }
       binds.push(bind);
       return '?';
     }
     if (token === ';') throw new Error('one statement only');
     if (token.length === 1) throw new Error(`a ${token} is not closed`);
-    const quoted = required.find((name) => new RegExp(`:${name}\\b`).test(token));
+    const quoted = known.find((name) => new RegExp(`:${name}\\b`).test(token));
     if (quoted)
       throw new Error(`:${quoted} stands inside quotes, where it is plain text: write it without them`);
     return token;
@@ -51,8 +54,12 @@ export function compileTemplate(sql: string, required: readonly string[]): SqlTe
   return { text, binds };
 }
 
-/** A template in the settings. It starts with one of the `verbs` and names each bind at least once. */
-export const sqlTemplate = (verbs: readonly string[], binds: readonly string[]) =>
+/** A template in the settings. It starts with one of the `verbs`, names each bind at least once, and may name the `optional`. */
+export const sqlTemplate = (
+  verbs: readonly string[],
+  binds: readonly string[],
+  optional: readonly string[] = [],
+) =>
   z
     .string()
     .max(MAX_TEMPLATE_LENGTH)
@@ -61,7 +68,7 @@ export const sqlTemplate = (verbs: readonly string[], binds: readonly string[]) 
       try {
         if (!verb || !verbs.includes(verb))
           throw new Error(`expected a statement that starts with ${verbs.join(' or ')}`);
-        return compileTemplate(sql, binds);
+        return compileTemplate(sql, binds, optional);
       } catch (error) {
         context.addIssue({ code: 'custom', message: (error as Error).message });
         return z.NEVER;

@@ -7,6 +7,7 @@ import type { LegacyEntry } from '../user.ts';
 import type { Directory, DirectoryOptions } from './directory.ts';
 import { openDirectory } from './directory.ts';
 import type { LegacySettings, LegacyStores } from './legacy-settings.ts';
+import { NO_WRITES } from './writing.ts';
 
 interface Store extends Directory {
   readonly domains: ReadonlySet<string>;
@@ -24,6 +25,7 @@ export function openStores({ stores, collisions }: LegacyStores, options: Direct
 
 function joined(all: readonly Store[], collisions: LegacyStores['collisions']): Directory {
   const ownerOf = (sub: string) => all.find((store) => store.legacyIdOf(sub) !== undefined);
+  const storeOf = (key: string | undefined) => (key === undefined ? all[0] : ownerOf(key));
   const areAllReadable = all.every((store) => store.entries);
   return {
     legacyIdOf: (sub) => ownerOf(sub)?.legacyIdOf(sub),
@@ -42,6 +44,13 @@ function joined(all: readonly Store[], collisions: LegacyStores['collisions']): 
     ...(all.some((store) => store.flag)
       ? { flag: async (sub: string, migrated: boolean) => ownerOf(sub)?.flag?.(sub, migrated) }
       : {}),
+    organizationKey: (sub, id) => ownerOf(sub)?.organizationKey(sub, id),
+    writes: (key) => storeOf(key)?.writes(key) ?? NO_WRITES,
+    async write(key, what, values) {
+      const store = storeOf(key);
+      if (!store) throw new FootbridgeError('not_found', { detail: 'this key is of no store' });
+      return store.write(key, what, values);
+    },
     ...(areAllReadable
       ? {
           async *entries(after = '') {

@@ -1,4 +1,4 @@
-/** Subjects and the store's ids: `shop:4711` and `4711`, or the bare id for both. */
+/** Subjects and the store's ids: `shop:4711` and `4711`, or the bare id for both. Organizations have keys like them. */
 import { FootbridgeError } from '../errors.ts';
 import type { LegacySettings } from './legacy-settings.ts';
 
@@ -11,11 +11,17 @@ export const subjectPrefix = ({ store, subjects }: Pick<LegacySettings, 'store' 
 
 /** Throws mapping_failed for an id that no subject can be made of. */
 export function subjectOf(prefix: string, id: string): string {
-  const sub = prefix + id;
-  if (id !== '' && SUBJECT.test(sub)) return sub;
+  const sub = keyOf(prefix, id);
+  if (sub !== undefined) return sub;
   throw new FootbridgeError('mapping_failed', {
     detail: 'the id is empty, too long, or has characters a subject may not have',
   });
+}
+
+/** The id with what stands before it; undefined where that makes no key. */
+export function keyOf(prefix: string, id: string): string | undefined {
+  const key = prefix + id;
+  return id !== '' && SUBJECT.test(key) ? key : undefined;
 }
 
 /** Undefined for another store's subject, and for what is none at all. */

@@ -18,6 +18,7 @@ import { openKeyring } from '../../src/store/encryption.ts';
 import type { User } from '../../src/user.ts';
 import { execute } from '../support/database.ts';
 import { findBySubsWith } from '../support/find-by-subs.ts';
+import { NO_WRITES } from '../support/no-writes.ts';
 import { testDatabase } from '../support/postgres.ts';
 
 export const LIFETIMES = {
@@ -168,6 +169,7 @@ function directoryOf(people: ReadonlyMap<string, User>, state: { isLegacyDown: b
     findBySubs: findBySubsWith(async (sub) => entry(await find((user) => user.sub === sub))),
     userBySub: (sub) => find((user) => user.sub === sub),
     forget: () => undefined,
+    ...NO_WRITES,
     check: async () => undefined,
     close: async () => undefined,
   };

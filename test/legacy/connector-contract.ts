@@ -1,13 +1,20 @@
 /** What every connector does, whatever the store. A new one calls this with the three users of PEOPLE. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Connector } from '../../src/legacy/connector.ts';
+import { LEGACY_WRITES } from '../../src/legacy/connector.ts';
 import { openConnector } from '../../src/legacy/directory.ts';
 import type { LegacySettings } from '../../src/legacy/legacy-settings.ts';
-import { legacySettings } from '../../src/legacy/legacy-settings.ts';
+import { legacySettings, writesOf } from '../../src/legacy/legacy-settings.ts';
+import { memberQuery, sqlWrites, writeContract } from './write-contract.ts';
 
 export const PEOPLE_SQL = `
-create table people (id integer primary key, login varchar(100), email varchar(100), password varchar(100), moved integer default 0);
+create table people (id integer primary key, login varchar(100), email varchar(100), password varchar(100), moved integer default 0,
+  name varchar(100), target_id varchar(100) unique);
 create table person_roles (person_id integer, name varchar(100));
+create table organizations (id varchar(20) primary key, name varchar(100) not null, target_id varchar(100) unique);
+create table members (organization varchar(20) not null references organizations (id), person_id integer not null,
+  roles varchar(100) not null, primary key (organization, person_id));
+insert into organizations (id, name) values ('o1', 'Mill'), ('o2', 'Press');
 insert into people (id, login, email, password) values
   (1, 'anna', 'anna@example.com', 'secret-hash-1'),
   (2, 'bob', 'bob@example.com', 'secret-hash-2'),
@@ -33,6 +40,8 @@ export interface ContractStore {
   readonly careless?: Record<string, unknown>;
   /** The order of ids in pages; by default as numbers. */
   readonly order?: readonly string[];
+  /** The same with a `linkPerson` that would touch more than one user. */
+  readonly carelessWrite?: Record<string, unknown>;
   /** Where the store knows passwords itself: anna's. */
   readonly password?: string;
   drop(): void | Promise<void>;
@@ -48,7 +57,7 @@ const CAPABILITIES = ['related', 'findByIds', 'page', 'flag', 'verifyPassword'] 
 export function connectorContract(
   name: string,
   openStore: () => Promise<ContractStore>,
-  { lacks = ['verifyPassword'] }: { lacks?: readonly Ability[] } = {},
+  { lacks = ['verifyPassword'], writes = false }: { lacks?: readonly Ability[]; writes?: boolean } = {},
 ): void {
   const has = (ability: Ability) => !lacks.includes(ability);
   const testWhere = (is: boolean) => (is ? test : () => undefined);
@@ -68,6 +77,9 @@ export function connectorContract(
     test('has the capabilities it says it has', () => {
       for (const capability of CAPABILITIES)
         expect(connector[capability] !== undefined, capability).toBe(has(capability));
+      const all = writes ? Object.keys(LEGACY_WRITES) : [];
+      expect([[...(connector.writes ?? [])], connector.write !== undefined]).toEqual([all, writes]);
+      expect([...writesOf(settingsFor(store.settings))]).toEqual(all);
     });
 
     test('finds by each of the login columns, with all of the row', async () => {
@@ -178,13 +190,35 @@ export function connectorContract(
       await expect(absent.findByLogin('anna')).rejects.toMatchObject({ code: 'legacy_unavailable' });
       await absent.close();
     });
+
+    if (writes) writeContract(() => connector);
+
+    testWhere(writes && has('statements'))(
+      'takes back a write that would touch more than one user',
+      async () => {
+        const careless = openConnector(settingsFor(store.carelessWrite!));
+        await connector.write!('linkPerson', { id: '1', targetUserId: 'kept' });
+        const write = careless.write!('linkPerson', { id: '1', targetUserId: null });
+        await expect(write).rejects.toMatchObject({
+          code: 'config_invalid',
+          detail: 'sql.writes.linkPerson changes more than one row',
+        });
+        expect((await connector.findById('1'))[0]?.columns.target_id).toBe('kept');
+        await careless.close();
+      },
+    );
   });
 }
 
 const people = {
   table: 'people',
   login: ['login', 'email'],
-  queries: { related: { roles: 'select name from person_roles where person_id = :id order by name' } },
+  queries: {
+    related: {
+      roles: 'select name from person_roles where person_id = :id order by name',
+      members: memberQuery,
+    },
+  },
   flag: { statement: 'update people set moved = :migrated where id = :id' },
 };
 
@@ -194,13 +228,18 @@ export function sqlStore(
   absent: Record<string, unknown>,
   drop: () => void | Promise<void> = () => {},
 ): ContractStore {
-  const sql = (part: Record<string, unknown>) => ({ sql: { ...people, ...part } });
+  const writes = sqlWrites(reach.engine);
+  const sql = (part: Record<string, unknown>) => ({ sql: { ...people, writes, ...part } });
+  const linkPerson = {
+    statement: "update people set target_id = :targetUserId where id = :id or login <> ''",
+  };
   const careless = { statement: "update people set moved = :migrated where id = :id or login <> ''" };
   return {
     settings: sql(reach),
     absent: sql({ ...reach, ...absent }),
     mistaken: { settings: sql({ ...reach, login: ['no_such_column'] }), names: 'no_such_column' },
     careless: sql({ ...reach, flag: careless }),
+    carelessWrite: sql({ ...reach, writes: { linkPerson } }),
     drop,
   };
 }

@@ -6,17 +6,25 @@ import { testDatabase } from '../support/postgres.ts';
 import { connectorContract, PEOPLE_SQL, sqlStore } from './connector-contract.ts';
 import { sqliteStore } from './stores.ts';
 
-connectorContract('sqlite', async () => {
-  const { file, drop } = sqliteStore(PEOPLE_SQL);
-  return sqlStore({ engine: 'sqlite', file }, { file: `${file}.missing` }, drop);
-});
+connectorContract(
+  'sqlite',
+  async () => {
+    const { file, drop } = sqliteStore(PEOPLE_SQL);
+    return sqlStore({ engine: 'sqlite', file }, { file: `${file}.missing` }, drop);
+  },
+  { writes: true },
+);
 
-connectorContract('postgresql', async () => {
-  const database = await testDatabase({ empty: true });
-  await execute(database.url, PEOPLE_SQL);
-  const nowhere = { connection: database.url.replace(/:\d+\//, ':1/') };
-  return sqlStore({ engine: 'postgresql', connection: database.url }, nowhere, database.drop);
-});
+connectorContract(
+  'postgresql',
+  async () => {
+    const database = await testDatabase({ empty: true });
+    await execute(database.url, PEOPLE_SQL);
+    const nowhere = { connection: database.url.replace(/:\d+\//, ':1/') };
+    return sqlStore({ engine: 'postgresql', connection: database.url }, nowhere, database.drop);
+  },
+  { writes: true },
+);
 
 describe('the pool that looks people up', () => {
   test('cannot write, not even through a query that does', async () => {

@@ -5,6 +5,7 @@ import type { ServerOptions } from 'node:https';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { PEOPLE } from './connector-contract.ts';
+import { httpWrites, membershipApi } from './http-writes.ts';
 
 export const PASSWORD = 'Api-Secret-1';
 
@@ -59,14 +60,22 @@ export function shopApi(): Handler {
   const users = PEOPLE.map(({ roles, ...rest }) => ({
     ...rest,
     moved: 0,
+    target_id: null as string | null,
     roles: roles.map((name) => ({ name })),
   }));
+  type User = (typeof users)[number];
+  const made = (id: string, values: Partial<User>) =>
+    ({ ...users[0]!, moved: 0, roles: [], ...values, id }) as User;
+  const membership = membershipApi(users, made);
   const nobody: Reply = { status: 404, json: { error: 'not found' } };
-  return ({ method, target, body }) => {
+  return (seen) => {
+    const { method, target, body } = seen;
     const url = new URL(target, 'http://api');
-    const [, , , what, id = '', action] = url.pathname.split('/').map(decodeURIComponent);
+    const [, , , what, id = '', action, ...rest] = url.pathname.split('/').map(decodeURIComponent);
     if (what === 'health') return { json: { status: 'up' } };
+    if (what === 'organizations') return membership.organization(seen, [id, action ?? '', ...rest]);
     if (what !== 'users') return { status: 404 };
+    if (method === 'POST' && id === '') return membership.create(JSON.parse(body));
     const user = users.find((one) => one.id === id);
     if (id === '') {
       const login = url.searchParams.get('login');
@@ -79,8 +88,9 @@ export function shopApi(): Handler {
       return { json: { users: users.slice(from, from + Number(url.searchParams.get('limit'))) } };
     }
     if (!user) return nobody;
-    if (method === 'GET') return { json: user };
-    const { password, migrated } = JSON.parse(body);
+    if (method === 'GET') return { json: { ...user, members: membership.of(user.id) } };
+    const { password, migrated, targetUserId } = JSON.parse(body);
+    if (targetUserId !== undefined) return membership.link(user, targetUserId);
     if (action === 'check') return { status: password === PASSWORD && id === '1' ? 204 : 401 };
     user.moved = migrated ? 1 : 0;
     return { json: user };
@@ -95,6 +105,7 @@ export const shopHttp = (url: string) => ({
   page: { path: 'users', query: { after: '{after}', limit: '{limit}' }, at: 'users', size: 2 },
   verify: { method: 'POST', path: 'users/{id}/check', body: { password: '{password}' } },
   flag: { method: 'PATCH', path: 'users/{id}', body: { migrated: '{migrated}' } },
-  related: { roles: { path: 'roles' } },
+  writes: httpWrites,
+  related: { roles: { path: 'roles' }, members: { path: 'members' } },
   ping: { path: 'health' },
 });

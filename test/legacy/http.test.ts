@@ -20,7 +20,7 @@ connectorContract(
       drop: api.close,
     };
   },
-  { lacks: ['findByIds', 'statements', 'columns'] },
+  { lacks: ['findByIds', 'statements', 'columns'], writes: true },
 );
 
 const open: (() => Promise<void>)[] = [];

@@ -157,6 +157,25 @@ describe('SQL Server', () => {
     expect([isIncomparable({ code: 'ESOCKET' }), isMistake({ code: 'ESOCKET' })]).toEqual([false, false]);
     await db.destroy();
   });
+
+  test('tells a value that is taken from one that does not fit, and is given null', async () => {
+    const { isTaken, isUnfit } = sqlServer.mssql;
+    const told = (number: number) => [isTaken({ number }), isUnfit({ number })];
+    expect([2601, 2627, 515, 2628, 208].map(told)).toEqual([
+      [true, false],
+      [true, false],
+      [false, true],
+      [false, true],
+      [false, false],
+    ]);
+    const { calls, db } = await ask(true);
+    await db.raw('update people set target = ? where id = ?', [null, '7']);
+    expect(calls[0]?.parameters).toEqual([
+      ['p0', 'nvarchar', null],
+      ['p1', 'nvarchar', '7'],
+    ]);
+    await db.destroy();
+  });
 });
 
 const TYPES = {
@@ -232,6 +251,21 @@ describe('Oracle', () => {
     expect(calls[0]).toBe('update people set moved = :1 where id = :2 [1,"7"]');
     expect(calls).toContain('commit');
     expect(calls).not.toContain('rollback');
+    await db.destroy();
+  });
+
+  test('tells a value that is taken from one that does not fit, and is given null', async () => {
+    const { isTaken, isUnfit } = oracleDatabase.oracle;
+    const told = (errorNum: number) => [isTaken({ errorNum }), isUnfit({ errorNum })];
+    expect([1, 1400, 12899, 942].map(told)).toEqual([
+      [true, false],
+      [false, true],
+      [false, true],
+      [false, false],
+    ]);
+    const { calls, db } = await ask(true);
+    await db.raw('update people set target = ? where id = ?', [null, '7']);
+    expect(calls[0]).toBe('update people set target = :1 where id = :2 [null,"7"]');
     await db.destroy();
   });
 

@@ -10,6 +10,7 @@ import { connectorContract, PEOPLE_SQL, sqlStore } from './connector-contract.ts
 import { survey } from './counted.ts';
 import { Line } from './line.ts';
 import { entry, exampleSettings, expected, expectUser, fixture, openDirectory } from './stores.ts';
+import { sqlWrites } from './write-contract.ts';
 
 const mariadb = requiresMariadb();
 let server: Mariadb;
@@ -197,11 +198,46 @@ describe.skipIf(mariadb.skip)(mariadb.name, () => {
     });
   });
 
-  connectorContract('mysql', async () => {
-    const name = `contract_${Date.now().toString(36)}`;
-    const connection = await load(name, PEOPLE_SQL);
-    return sqlStore({ engine: 'mysql', connection }, { connection: connection.replace(/:\d+\//, ':1/') });
+  describe('writes', () => {
+    const opened = async (name: string, writes: object) => {
+      const sql = {
+        engine: 'mysql',
+        connection: await load(name, PEOPLE_SQL),
+        table: 'people',
+        login: ['login'],
+      };
+      return openConnector(legacySettings.parse({ store: 'shop', sql: { ...sql, writes } }));
+    };
+
+    test('may insert or update, which counts one row as two', async () => {
+      const statement =
+        'insert into people (id, target_id) values (:id, :targetUserId) on duplicate key update target_id = :targetUserId';
+      const connector = await opened('upsert', { linkPerson: { statement } });
+      expect(await connector.write!('linkPerson', { id: '1', targetUserId: 't-1' })).toBe(2);
+      expect((await connector.findById('1'))[0]?.columns.target_id).toBe('t-1');
+      await connector.close();
+    });
+
+    test('tell a value that does not fit from an outage', async () => {
+      const connector = await opened('unfit', sqlWrites('mysql'));
+      const write = connector.write!('linkPerson', { id: '1', targetUserId: 'x'.repeat(101) });
+      await expect(write).rejects.toMatchObject({
+        code: 'bad_request',
+        detail: 'sql.writes.linkPerson: mysql ER_DATA_TOO_LONG refuses one of its values',
+      });
+      await connector.close();
+    });
   });
+
+  connectorContract(
+    'mysql',
+    async () => {
+      const name = `contract_${Date.now().toString(36)}`;
+      const connection = await load(name, PEOPLE_SQL);
+      return sqlStore({ engine: 'mysql', connection }, { connection: connection.replace(/:\d+\//, ':1/') });
+    },
+    { writes: true },
+  );
 });
 
 const markMapping = (settings: LegacySettings): LegacySettings => ({

@@ -25,6 +25,7 @@ import { openTargets } from '../../src/targets/index.ts';
 import { targetSettings } from '../../src/targets/target-settings.ts';
 import type { LegacyEntry, User } from '../../src/user.ts';
 import { findBySubsWith } from '../support/find-by-subs.ts';
+import { NO_WRITES } from '../support/no-writes.ts';
 import { testDatabase } from '../support/postgres.ts';
 
 export const SIGNING_KEY = 'signing-key-of-the-action-target';
@@ -251,6 +252,7 @@ function directoryOf(stage: Stage): Directory {
     findBySubs: findBySubsWith((sub) => ask(stage.people.get(sub))),
     userBySub: (sub) => ask(stage.people.get(sub)?.user),
     forget: () => undefined,
+    ...NO_WRITES,
     flag: async (sub, migrated) => {
       if (stage.flagFails) throw new Error(`no write access, last row ${CANARY.hash}`);
       stage.flagged.push([sub, migrated]);

@@ -17,6 +17,7 @@ import { openTargets } from '../../../src/targets/index.ts';
 import { targetSettings } from '../../../src/targets/target-settings.ts';
 import type { LegacyEntry } from '../../../src/user.ts';
 import { findBySubsWith } from '../../support/find-by-subs.ts';
+import { NO_WRITES } from '../../support/no-writes.ts';
 
 /** Plain JSON, so that it fits into a command line. */
 export interface Place {
@@ -94,6 +95,7 @@ function fileDirectory(folder: string): Directory {
     findBySubs: findBySubsWith(async (sub) => people()[sub]),
     userBySub: async (sub) => people()[sub]?.user,
     forget: () => undefined,
+    ...NO_WRITES,
     flag: async (sub, migrated) => {
       if (people()['no-flags']) throw new Error('no write access');
       appendFileSync(flags(folder), `${sub} ${migrated}\n`);

@@ -4,18 +4,17 @@ import type { Authorization } from './authorization.ts';
 import { authorizationOf } from './authorization.ts';
 import type { Answer, Limits, Question } from './exchange.ts';
 import { exchange, unexpected } from './exchange.ts';
-import type { AuthorizationSettings, HttpSettings, RequestTemplate } from './http-settings.ts';
+import type { AuthorizationSettings, HttpSettings } from './http-settings.ts';
+import type { Request } from './request-settings.ts';
 import type { Values } from './template.ts';
 import { fillBody, fillPath, fillText } from './template.ts';
-
-type Template = Omit<RequestTemplate, 'at'>;
 
 export interface Api {
   /**
    * The answer if it is a 2xx or one of these statuses. Undefined where a value is nothing that a request can name.
    * Throws legacy_unavailable; 401 and 403 are about our credentials unless they are among the statuses.
    */
-  ask(template: Template, values: Values, also?: readonly number[]): Promise<Answer | undefined>;
+  ask(template: Request, values: Values, also?: readonly number[]): Promise<Answer | undefined>;
   /** Whether there is a server at all. */
   knock(): Promise<void>;
   close(): Promise<void>;
@@ -82,7 +81,7 @@ async function asked(question: Question, { send, authorization, also }: Asking):
 
 function questionOf(
   base: string,
-  template: Template,
+  template: Request,
   values: Values,
   headers: Readonly<Record<string, string>>,
 ): Question | undefined {
@@ -102,8 +101,8 @@ function questionOf(
   };
 }
 
-/** A parameter that is one hole without a value is left out, as for the first page. */
-function asQuery(query: Template['query'], values: Values): string {
+/** A parameter that is one hole without a value is left out, as for the first page; null is a value, and empty. */
+function asQuery(query: Request['query'], values: Values): string {
   const text = asForm(query, values);
   return text === '' ? '' : `?${text}`;
 }
@@ -111,12 +110,12 @@ function asQuery(query: Template['query'], values: Values): string {
 const asForm = (form: Readonly<Record<string, string>>, values: Values) =>
   new URLSearchParams(
     Object.entries(form)
-      .map(([name, text]) => [name, text, String(fillText(text, values))] as const)
+      .map(([name, text]) => [name, text, fillText(text, values)] as const)
       .filter(([, text, value]) => value !== '' || text === '')
-      .map(([name, , value]): [string, string] => [name, value]),
+      .map(([name, , value]): [string, string] => [name, String(value ?? '')]),
   ).toString();
 
-function contentOf(body: Template['body'], form: Template['form'], values: Values) {
+function contentOf(body: Request['body'], form: Request['form'], values: Values) {
   if (form) return { type: 'application/x-www-form-urlencoded', text: asForm(form, values) };
   if (body === undefined) return undefined;
   return { type: 'application/json', text: JSON.stringify(fillBody(body, values)) };

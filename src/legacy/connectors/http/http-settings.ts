@@ -1,58 +1,14 @@
 /** Settings of the HTTP connector: where the API is, who we are there, and what to ask it. */
 import { z } from 'zod';
 import { count, httpUrl, secret } from '../../../settings.ts';
-import type { Json } from './template.ts';
-import { holesIn, pathProblem, textProblem, textsIn } from './template.ts';
+import { READING, requestWith, statuses } from './request-settings.ts';
+import { holesIn, textsIn } from './template.ts';
+import { httpWrites } from './write-settings.ts';
 
 const path = z.string().min(1).max(128);
-const statuses = z.array(z.int().min(200).max(499)).max(20);
 /** Each is one more request per login. */
 const MAX_LOOKUPS = 3;
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
-
-/** `names`: what may stand in braces; `hidden`: what may stand so in the body only. */
-function requestWith<Rest extends z.ZodRawShape>(
-  names: readonly string[],
-  hidden: readonly string[],
-  rest: Rest,
-) {
-  return z
-    .strictObject({
-      method: z.enum(['GET', 'POST', 'PUT', 'PATCH']).default('GET').describe('The request’s method.'),
-      path: z
-        .string()
-        .max(500)
-        .describe(`Below \`url\`; in braces, values: ${names.map((name) => `{${name}}`).join(', ')}.`),
-      query: z
-        .record(z.string().min(1).max(100), z.string().max(500))
-        .default({})
-        .describe(
-          'Parameters; a value in braces stands alone, or as {…:json}, which is a JSON text with its quotes.',
-        ),
-      body: (z.json() as unknown as z.ZodType<Json>)
-        .optional()
-        .describe('Sent as JSON; texts that are one {…} become the value.'),
-      form: z
-        .record(z.string().min(1).max(100), z.string().max(500))
-        .optional()
-        .describe('Sent as a form instead.'),
-      ...rest,
-    })
-    .superRefine((request, context) => {
-      const { path, query, body, form, method } = request as unknown as {
-        readonly [name in 'path' | 'method']: string;
-      } & { query: Record<string, string>; body?: Json; form?: Record<string, string> };
-      const fail = (at: string, message: string | undefined) =>
-        message !== undefined && context.addIssue({ code: 'custom', path: [at], message });
-      fail('path', pathProblem(path, names));
-      for (const text of Object.values(query)) fail('query', textProblem(text, names));
-      for (const text of textsIn(body)) fail('body', textProblem(text, [...names, ...hidden]));
-      for (const text of Object.values(form ?? {})) fail('form', textProblem(text, [...names, ...hidden]));
-      if (body !== undefined && form !== undefined) fail('form', 'expected `body` or `form`, not both');
-      if (method === 'GET' && (body !== undefined || form !== undefined))
-        fail('method', 'GET has no body: expected another method');
-    });
-}
 
 const at = {
   at: z
@@ -93,33 +49,45 @@ const authorization = z
   });
 export type AuthorizationSettings = z.output<typeof authorization>;
 
-const lookup = requestWith(['login'], [], at);
-const pageRequest = requestWith(['after', 'limit', 'offset', 'page'], [], {
-  ...at,
-  next: path
-    .optional()
-    .describe(
-      'Where the answer says what the next page’s {after} is. Without it, {after} is the last user’s id, unless the request has {offset} or {page}.',
-    ),
-  size: count(1, 1_000, 100).describe('Users per page: {limit}.'),
-});
-const verifyRequest = requestWith(['id', 'user.…'], ['password'], {
-  wrong: statuses
-    .default([401, 403, 404, 422])
-    .describe('Statuses that say: a wrong password. Every other that is no 2xx is an outage.'),
-  verdict: path
-    .optional()
-    .describe('Where a 2xx answer says whether it is right: true there, anything else is wrong.'),
-  echo: path
-    .optional()
-    .describe('Where a 2xx answer says whose password it is: another id than the one asked for is wrong.'),
-});
-const flagRequest = requestWith(['id', 'migrated'], [], {
-  authorization: authorization.optional().describe('Who may write this mark; by default who reads.'),
-});
+const lookup = requestWith(READING, { names: ['login'] }, at);
+const pageRequest = requestWith(
+  READING,
+  { names: ['after', 'limit', 'offset', 'page'] },
+  {
+    ...at,
+    next: path
+      .optional()
+      .describe(
+        'Where the answer says what the next page’s {after} is. Without it, {after} is the last user’s id, unless the request has {offset} or {page}.',
+      ),
+    size: count(1, 1_000, 100).describe('Users per page: {limit}.'),
+  },
+);
+const verifyRequest = requestWith(
+  READING,
+  { names: ['id', 'user.…'], hidden: ['password'] },
+  {
+    wrong: statuses
+      .default([401, 403, 404, 422])
+      .describe('Statuses that say: a wrong password. Every other that is no 2xx is an outage.'),
+    verdict: path
+      .optional()
+      .describe('Where a 2xx answer says whether it is right: true there, anything else is wrong.'),
+    echo: path
+      .optional()
+      .describe('Where a 2xx answer says whose password it is: another id than the one asked for is wrong.'),
+  },
+);
+const flagRequest = requestWith(
+  READING,
+  { names: ['id', 'migrated'] },
+  {
+    authorization: authorization.optional().describe('Who may write this mark; by default who reads.'),
+  },
+);
 
 const flag = flagRequest.describe(
-  'Marks one user as moved: {migrated} is true, or false when taken back: the only thing that is ever written to the legacy store.',
+  'Marks one user as moved: {migrated} is true, or false when taken back: the only thing that is written to the legacy store besides `writes`.',
 );
 
 export const httpSettings = z
@@ -157,7 +125,7 @@ export const httpSettings = z
     byLogin: z
       .union([lookup.transform((one) => [one]), z.array(lookup).min(1).max(MAX_LOOKUPS)])
       .describe('Asks for who has {login}; of several requests, all are asked.'),
-    byId: requestWith(['id'], [], at).describe('Asks for who has {id}.'),
+    byId: requestWith(READING, { names: ['id'] }, at).describe('Asks for who has {id}.'),
     nobody: statuses
       .refine((all) => !all.includes(401) && !all.includes(403), {
         error: '401 and 403 are about our credentials',
@@ -169,7 +137,14 @@ export const httpSettings = z
       .optional()
       .describe('Asks whether {password} is right for {id}, or for {user.…}, which is a path of the record.'),
     flag: flag.optional(),
-    ping: requestWith([], [], {})
+    writes: z
+      .strictObject({
+        authorization: authorization.optional().describe('Who may write this; by default who reads.'),
+        ...httpWrites,
+      })
+      .optional()
+      .describe('What is written to the legacy store besides `flag`. Only what is named here.'),
+    ping: requestWith(READING, { names: [] }, {})
       .optional()
       .describe(
         'Asks whether the API is there; by default `url` itself, where any answer below 500 will do.',
@@ -184,13 +159,13 @@ export const httpSettings = z
     maxBytes: count(1_024, 64 * 1_024 * 1_024, 1_024 * 1_024).describe('A longer answer is an outage.'),
     poolSize: count(1, 200, 20).describe('Connections to the API.'),
   })
-  .superRefine(({ url, allowPlainHttp, authorization, flag, headers, page, tls }, context) => {
+  .superRefine(({ url, allowPlainHttp, authorization, flag, writes, headers, page, tls }, context) => {
     const fail = (at: string[], message: string) => context.addIssue({ code: 'custom', path: at, message });
     const isPlain = (text: string | undefined) =>
       text?.startsWith('http:') && !allowPlainHttp && !LOOPBACK.test(new URL(text).hostname);
     const message = 'expected https, as passwords go there; or set allowPlainHttp';
     if (isPlain(url)) fail(['url'], message);
-    for (const who of [authorization, flag?.authorization])
+    for (const who of [authorization, flag?.authorization, writes?.authorization])
       if (isPlain(who?.clientCredentials?.tokenUrl)) fail(['authorization'], message);
     if ((tls.cert === undefined) !== (tls.key === undefined))
       fail(['tls'], 'expected both `cert` and `key`, or neither');

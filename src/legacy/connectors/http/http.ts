@@ -4,20 +4,21 @@
  */
 import { FootbridgeError } from '../../../errors.ts';
 import type { Connector, LegacyRow } from '../../connector.ts';
-import { connectorKind, MAX_CANDIDATES } from '../../connector.ts';
+import { connectorKind, MAX_CANDIDATES, writesIn } from '../../connector.ts';
 import type { Document } from '../../documents.ts';
 import { columnsOf, isDocument, rowsAt, standingAt, textsAt } from '../../documents.ts';
 import { textOf } from '../../values.ts';
 import type { Api } from './api.ts';
 import { apiAt } from './api.ts';
 import { unavailable } from './exchange.ts';
-import type { HttpSettings, RequestTemplate } from './http-settings.ts';
+import type { AuthorizationSettings, HttpSettings, RequestTemplate } from './http-settings.ts';
 import { httpSettings } from './http-settings.ts';
 import type { Order } from './pages.ts';
 import { pagesOf } from './pages.ts';
 import { Recent } from './recent.ts';
 import type { Json, Values } from './template.ts';
 import { holesIn, textsIn } from './template.ts';
+import { mark, writesThrough } from './writing.ts';
 
 /** A share of the caller's deadline is left to say why. */
 const EXCHANGE_SHARE = 0.8;
@@ -25,8 +26,10 @@ const EXCHANGE_SHARE = 0.8;
 function openHttp(settings: HttpSettings, { timeoutMs }: { timeoutMs: number }): Connector {
   const limits = { limitMs: Math.round(timeoutMs * EXCHANGE_SHARE), maxBytes: settings.maxBytes };
   const api = apiAt(settings, limits);
-  const { flag, page, ping, related, verify } = settings;
-  const writer = flag?.authorization ? apiAt(settings, limits, flag.authorization) : api;
+  const { flag, page, ping, related, verify, writes } = settings;
+  const apiFor = (who: AuthorizationSettings | undefined) => (who ? apiAt(settings, limits, who) : api);
+  const marker = apiFor(flag?.authorization);
+  const writer = apiFor(writes?.authorization);
   const recent = new Recent<Document>();
   const row = (document: Document): LegacyRow => {
     const id = idIn(document, settings);
@@ -52,12 +55,14 @@ function openHttp(settings: HttpSettings, { timeoutMs }: { timeoutMs: number }):
     },
     findById: async (id) => (await withId(id)).slice(0, MAX_CANDIDATES + 1).map(row),
     ping: async () => void (ping ? await api.ask(ping, {}) : await api.knock()),
-    close: async () => void (await Promise.all([...new Set([api, writer])].map((one) => one.close()))),
+    close: async () =>
+      void (await Promise.all([...new Set([api, marker, writer])].map((one) => one.close()))),
     ...(Object.keys(related).length > 0
       ? { related: async (id: string) => relatedIn(recent.take(id) ?? (await withId(id))[0], related) }
       : {}),
     ...(verify ? { verifyPassword: (user, password) => isRight(api, verify, user, password) } : {}),
-    ...(flag ? { flag: (id, migrated) => mark(writer, flag, { id, migrated }) } : {}),
+    ...(flag ? { flag: (id, migrated) => mark(marker, flag, { id, migrated }) } : {}),
+    ...writesThrough(writer, writes),
     ...(page
       ? {
           page: pagesOf(
@@ -79,6 +84,7 @@ export const http = connectorKind({
   open: openHttp,
   fromUrl,
   relatedNames: ({ related }) => Object.keys(related),
+  writes: ({ writes }) => writesIn(writes),
   verifiesPasswords: ({ verify }) => verify !== undefined,
   loginColumns: ({ login, echo }) => (echo === 'off' ? undefined : login),
 });
@@ -155,15 +161,6 @@ function userValues(verify: NonNullable<HttpSettings['verify']>, columns: Legacy
     ...textsIn(verify.body as Json | undefined),
   ]).filter((name) => name.startsWith('user.'));
   return Object.fromEntries(names.map((name) => [name, textOf(columns[name.slice('user.'.length)]) ?? '']));
-}
-
-async function mark(
-  api: Api,
-  flag: NonNullable<HttpSettings['flag']>,
-  values: { readonly id: string; readonly migrated: boolean },
-): Promise<void> {
-  const answer = await api.ask(flag, values, [404, 410]);
-  if (!answer || answer.status >= 400) throw new FootbridgeError('user_not_found');
 }
 
 function orderOf(page: NonNullable<HttpSettings['page']>): Order {

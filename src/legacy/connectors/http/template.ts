@@ -3,7 +3,8 @@
  * of the query, or one text of the body, and can never be more than that.
  */
 
-export type Values = Readonly<Record<string, string | number | boolean>>;
+export type Value = string | number | boolean | null;
+export type Values = Readonly<Record<string, Value>>;
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
 
 /** `:json`: as a JSON text, quotes and all, which is how SCIM's filters write values (RFC 7644 section 3.4.2.2). */
@@ -52,11 +53,19 @@ export function fillPath(path: string, values: Values): string | undefined {
 }
 
 /** A hole that is all of the text keeps its value's type. */
-export function fillText(text: string, values: Values): string | number | boolean {
+export function fillText(text: string, values: Values): Value {
   const [, whole] = WHOLE.exec(text) ?? [];
-  if (whole !== undefined) return values[whole] ?? '';
-  return text.replace(HOLE, (all, name: string, json) => (json ? JSON.stringify(values[name] ?? '') : all));
+  if (whole !== undefined) return valueFor(whole, values);
+  return text.replace(HOLE, (all, name: string, json) =>
+    json ? JSON.stringify(valueFor(name, values)) : all,
+  );
 }
+
+/** Null is a value: it takes away. */
+const valueFor = (name: string, values: Values): Value => {
+  const { [name]: value = '' } = values;
+  return value;
+};
 
 export function fillBody(body: Json, values: Values): Json {
   if (typeof body === 'string') return fillText(body, values);

@@ -23,6 +23,10 @@ export interface Engine {
   changed(result: unknown): number;
   /** The store cannot compare this value at all, say a word with a number: nobody has it. */
   isIncomparable(error: Failure): boolean;
+  /** Another row has a value that only one may have. */
+  isTaken(error: Failure): boolean;
+  /** A column or a rule of its table does not take a value that was to be written. */
+  isUnfit(error: Failure): boolean;
   /** A mistake in table, column or rights: its message names them and carries no value. */
   isMistake(error: Failure): boolean;
 }

@@ -14,6 +14,11 @@ const MISTAKES = new Set([102, 156, 207, 208, 229, 230, 4060, 18456]);
 /** Conversion failed (also of GUIDs and dates), arithmetic overflow. */
 const INCOMPARABLE = new Set([220, 241, 242, 244, 245, 248, 8114, 8115, 8169]);
 
+/** Duplicate key in an index, or of a constraint. */
+const TAKEN = new Set([2601, 2627]);
+/** No null, foreign key or check, text would be truncated (of both kinds). */
+const UNFIT = new Set([515, 547, 2628, 8152]);
+
 type Column = { readonly metadata: { readonly colName: string }; readonly value: unknown };
 
 /** As much of tedious as is used here. */
@@ -55,6 +60,8 @@ export const mssql: Engine = {
   rows: (result) => (result as Result).rows,
   changed: (result) => (result as Result).changed,
   isIncomparable: ({ number }) => INCOMPARABLE.has(number ?? 0),
+  isTaken: ({ number }) => TAKEN.has(number ?? 0),
+  isUnfit: ({ number }) => UNFIT.has(number ?? 0),
   isMistake: ({ number, code }) => code === 'ELOGIN' || MISTAKES.has(number ?? 0),
 };
 

@@ -10,10 +10,18 @@ const MISTAKES = new Set([1044, 1045, 1049, 1054, 1146, 1142, 1143, 1792]);
 /** ER_CANT_AGGREGATE_2COLLATIONS, ER_INVALID_CHARACTER_STRING, ER_CANNOT_CONVERT_STRING: letters that the column’s character set lacks. */
 const INCOMPARABLE = new Set([1267, 1300, 3854]);
 
+/** ER_DUP_ENTRY, ER_DUP_ENTRY_WITH_KEY_NAME. */
+const TAKEN = new Set([1062, 1586]);
+/**
+ * Null, parent row, out of range, truncated, wrong value (of both kinds), no default, too long; checks of MySQL and of
+ * MariaDB.
+ */
+const UNFIT = new Set([1048, 1216, 1452, 1264, 1265, 1292, 1366, 1364, 1406, 3819, 4025]);
+
 type Callback = (error: unknown, ...response: unknown[]) => void;
 interface Socket {
   query(options: { sql: string; timeout: number }, callback: Callback): void;
-  execute(sql: string, values: readonly (string | Uint8Array)[], callback: Callback): void;
+  execute(sql: string, values: readonly (string | Uint8Array | null)[], callback: Callback): void;
   destroy(): void;
   __knex__disposed?: unknown;
 }
@@ -36,7 +44,9 @@ export const mysql: Engine = {
         override _query(socket: Socket, query: Parameters<InstanceType<typeof Dialect>['_query']>[1]) {
           if (!query.bindings?.length) return super._query(socket, query);
           // A number would be sent as a double, which MySQL does not take for LIMIT.
-          const values = query.bindings.map((value) => (value instanceof Uint8Array ? value : String(value)));
+          const values = query.bindings.map((value) =>
+            value === null || value instanceof Uint8Array ? value : String(value),
+          );
           return new Promise<typeof query>((resolve, reject) => {
             socket.execute(query.sql, values, (error: unknown, ...response: unknown[]) =>
               error ? reject(error) : resolve(Object.assign(query, { response })),
@@ -77,5 +87,7 @@ export const mysql: Engine = {
   rows: (result) => (Array.isArray((result as unknown[])[0]) ? (result as [Row[]])[0] : (result as Row[])),
   changed: (result) => (result as [{ affectedRows: number }])[0].affectedRows,
   isIncomparable: ({ errno }) => INCOMPARABLE.has(errno ?? 0),
+  isTaken: ({ errno }) => TAKEN.has(errno ?? 0),
+  isUnfit: ({ errno }) => UNFIT.has(errno ?? 0),
   isMistake: ({ errno }) => MISTAKES.has(errno ?? 0),
 };

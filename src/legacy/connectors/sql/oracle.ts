@@ -15,6 +15,9 @@ const MISTAKES = new Set([904, 923, 933, 936, 942, 1017, 1031, 1045, 1456, 12505
 /** Invalid number, numeric overflow, invalid hex, and what makes no date. */
 const INCOMPARABLE = new Set([1426, 1465, 1722, 1830, 1840, 1841, 1843, 1847, 1858, 1861]);
 
+/** No null (of both kinds), check, parent key, too large for its column, too precise. */
+const UNFIT = new Set([1400, 1407, 2290, 2291, 12899, 1438]);
+
 /** As much of oracledb as is used here. */
 export interface Oracledb {
   readonly OUT_FORMAT_OBJECT: number;
@@ -57,6 +60,8 @@ export const oracle: Engine = {
   rows: (result) => (result as Outcome).rows ?? [],
   changed: (result) => (result as Outcome).rowsAffected ?? 0,
   isIncomparable: ({ errorNum }) => INCOMPARABLE.has(errorNum ?? 0),
+  isTaken: ({ errorNum }) => errorNum === 1,
+  isUnfit: ({ errorNum }) => UNFIT.has(errorNum ?? 0),
   isMistake: ({ errorNum }) => MISTAKES.has(errorNum ?? 0),
 };
 

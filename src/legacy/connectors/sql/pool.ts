@@ -12,6 +12,7 @@ import { oracle } from './oracle.ts';
 import { postgresql } from './postgresql.ts';
 import type { DatabaseSettings } from './sql-settings.ts';
 import { sqlite } from './sqlite.ts';
+import { change } from './transaction.ts';
 
 const IDLE_MS = 30_000;
 /** A share of the caller's deadline is left for what comes around the statement. */
@@ -26,6 +27,15 @@ export const limitsWithin = (timeoutMs: number) => ({
   connectMs: Math.round(timeoutMs * CONNECT_SHARE),
 });
 
+export interface Writing {
+  /** Its name, for errors. */
+  readonly what: string;
+  /** Rows that it may change: more are taken back. Throws config_invalid. */
+  readonly most: number;
+  /** What is thrown for a value that another row has and only one may have. */
+  readonly conflict: () => FootbridgeError;
+}
+
 /** All throw legacy_unavailable for whatever the database says but an answer. */
 export interface Pool {
   /** Empty, where the database cannot even compare the values. */
@@ -36,6 +46,8 @@ export interface Pool {
   insert(query: (db: Knex) => Knex.QueryBuilder): Promise<void>;
   /** Changes exactly one row or nothing. Throws user_not_found, or config_invalid where it would have been several. */
   mark(query: (transaction: Knex.Transaction) => Knex.Raw): Promise<void>;
+  /** Runs once; how many rows it changed. Throws as `Writing` says, and bad_request for a value that the database does not take. */
+  write(query: (transaction: Knex.Transaction) => Knex.Raw, writing: Writing): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -64,6 +76,10 @@ export function openPool(settings: DatabaseSettings, access: Access): Pool {
     }
   };
 
+  type Query = (transaction: Knex.Transaction) => Knex.Raw;
+  const changing = async (query: Query, judge: (changed: number) => void): Promise<number> =>
+    change(await opening, engine, { query, judge, limitMs: access.limitMs });
+
   return {
     rows: async (query) => (await repeated(query, engine.rows)) ?? [],
     changed: async (query) => (await repeated(query, Number)) ?? 0,
@@ -76,15 +92,26 @@ export function openPool(settings: DatabaseSettings, access: Access): Pool {
     },
     async mark(query) {
       try {
-        // The transaction takes back a statement that forgot its condition.
-        await (await opening).transaction(async (transaction) => {
-          const changed = engine.changed(await query(transaction).timeout(access.limitMs));
+        await changing(query, (changed) => {
           if (changed === 0) throw new FootbridgeError('user_not_found');
-          if (changed > 1)
-            throw new FootbridgeError('config_invalid', { detail: 'sql.flag changes more than one row' });
+          if (changed > 1) throw tooMany('sql.flag', 1);
         });
       } catch (error) {
         throw engine.isIncomparable(error as Failure) ? new FootbridgeError('user_not_found') : failed(error);
+      }
+    },
+    async write(query, { what, most, conflict }) {
+      const name = `sql.writes.${what}`;
+      try {
+        return await changing(query, (changed) => {
+          if (changed > most) throw tooMany(name, most);
+        });
+      } catch (error) {
+        if (engine.isTaken(error as Failure)) throw conflict();
+        if (!engine.isUnfit(error as Failure) && !engine.isIncomparable(error as Failure))
+          throw failed(error);
+        const detail = `${name}: ${settings.engine} ${codeOf(error as Failure)} refuses one of its values`;
+        throw new FootbridgeError('bad_request', { detail });
       }
     },
     async close() {
@@ -116,17 +143,23 @@ async function openKnex(engine: Engine, settings: DatabaseSettings, access: Acce
 }
 const silent = () => undefined;
 
+const tooMany = (name: string, most: number) =>
+  new FootbridgeError('config_invalid', {
+    detail: `${name} changes more than ${most === 1 ? 'one row' : `${most} rows`}`,
+  });
+
+const codeOf = ({ code, errno, errcode, name }: Failure) =>
+  [code, errcode, errno, name].find((part) => part !== undefined && /^[\w-]{2,40}$/.test(String(part))) ??
+  'failed';
+
 /** Never the error itself: drivers put the statement, and knex its values, on what they throw. */
 function unavailable(engine: DatabaseSettings['engine'], thrown: unknown): FootbridgeError {
   const error = thrown as Failure;
-  const code = [error.code, error.errno, error.name].find(
-    (part) => part !== undefined && /^[\w-]{2,40}$/.test(String(part)),
-  );
   // knex writes `<statement> - <message>`.
   const message = ENGINES[engine].isMistake(error)
     ? `: ${error.message?.split(' - ').at(-1)?.slice(0, 200)}`
     : '';
-  const detail = `${engine} ${code ?? 'failed'}${message}`;
+  const detail = `${engine} ${codeOf(error)}${message}`;
   return new FootbridgeError('legacy_unavailable', { detail, retryAfterSeconds: 2 });
 }
 

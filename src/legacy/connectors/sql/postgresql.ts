@@ -38,5 +38,8 @@ export const postgresql: Engine = {
   changed: (result) => (result as { rowCount: number | null }).rowCount ?? 0,
   // Class 22 is “data exception”.
   isIncomparable: ({ code }) => /^22\w{3}$/.test(String(code)),
+  isTaken: ({ code }) => code === '23505',
+  // Class 23 is “integrity constraint violation”.
+  isUnfit: ({ code }) => /^23\w{3}$/.test(String(code)),
   isMistake: ({ code }) => /^(42|28|3D|25006)/.test(String(code)),
 };

@@ -4,6 +4,7 @@ import { count, secret } from '../../../settings.ts';
 import { sqlTemplate } from '../../sql-template.ts';
 import type { OptionalDriver } from './driver.ts';
 import { missingDriver } from './driver.ts';
+import { sqlWrites } from './write-settings.ts';
 
 const column = z.string().min(1).max(128);
 const READ = ['select', 'with'];
@@ -79,7 +80,7 @@ const flag = (server: z.ZodType) =>
         .describe('Another role that may write this mark; by default the one that reads.'),
     })
     .optional()
-    .describe('The only thing that is ever written to the legacy store.');
+    .describe('The only thing that is written to the legacy store besides `writes`.');
 
 const DRIVERS: Readonly<Record<string, OptionalDriver>> = { mssql: 'tedious', oracle: 'oracledb' };
 
@@ -90,24 +91,28 @@ export const sqlSettings = z
       connection: connection.describe('postgres://user:password@host/database, or its parts.'),
       ...people,
       flag: flag(connection),
+      writes: sqlWrites(connection),
     }),
     z.strictObject({
       engine: z.literal('mysql').describe('MySQL or MariaDB.'),
       connection: connection.describe('mysql://user:password@host/database, or its parts.'),
       ...people,
       flag: flag(connection),
+      writes: sqlWrites(connection),
     }),
     z.strictObject({
       engine: z.literal('mssql').describe('SQL Server; its driver has to be installed.'),
       connection: connection.describe('mssql://user:password@host/database, or its parts.'),
       ...people,
       flag: flag(connection),
+      writes: sqlWrites(connection),
     }),
     z.strictObject({
       engine: z.literal('oracle').describe('Oracle Database; its driver has to be installed.'),
       connection: connection.describe('oracle://user:password@host/service, or its parts.'),
       ...people,
       flag: flag(connection),
+      writes: sqlWrites(connection),
     }),
     z.strictObject({
       engine: z
@@ -116,6 +121,7 @@ export const sqlSettings = z
       file: z.string().min(1).describe('Path of the database.'),
       ...people,
       flag: flag(z.never()),
+      writes: sqlWrites(z.never()),
     }),
   ])
   .superRefine(({ engine, table, login, queries }, context) => {

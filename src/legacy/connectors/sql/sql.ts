@@ -1,28 +1,29 @@
 /**
  * People in PostgreSQL, MySQL, MariaDB, SQLite, SQL Server and Oracle. The connections that look them up cannot write,
- * whatever SQL the operator gives; the mark of a moved user goes through a pool of its own.
+ * whatever SQL the operator gives; what is written goes through a pool of its own.
  */
 import type { Knex } from 'knex';
 import { FootbridgeError } from '../../../errors.ts';
 import type { Connector, LegacyRow, Related, Row } from '../../connector.ts';
-import { connectorKind, MAX_CANDIDATES } from '../../connector.ts';
+import { connectorKind, MAX_CANDIDATES, writesIn } from '../../connector.ts';
 import type { SqlTemplate } from '../../sql-template.ts';
 import { textOf } from '../../values.ts';
 import type { Pool } from './pool.ts';
 import { limitsWithin, openPool, pingOf } from './pool.ts';
+import type { Binds } from './raw.ts';
+import { raw } from './raw.ts';
 import type { SqlSettings } from './sql-settings.ts';
 import { sqlSettings } from './sql-settings.ts';
+import { openWriter } from './writer.ts';
 
 /** A number of ours needs no parameter. */
 const INLINE = { skipBinding: true } as const;
 
 function openSql(settings: SqlSettings, { timeoutMs }: { timeoutMs: number }): Connector {
-  const { queries, flag } = settings;
+  const { queries } = settings;
   const limits = limitsWithin(timeoutMs);
   const reader = openPool(settings, { writable: false, ...limits });
-  const writer =
-    flag &&
-    openPool({ ...withConnection(settings, flag.connection), poolSize: 1 }, { writable: true, ...limits });
+  const { close: closeWriter, ...writing } = openWriter(settings, limits);
   const rowOf = (columns: Row): LegacyRow => ({ id: idOf(columns, settings.id), columns });
   const find = async (
     template: SqlTemplate | undefined,
@@ -50,7 +51,7 @@ function openSql(settings: SqlSettings, { timeoutMs }: { timeoutMs: number }): C
       await reader.rows((db) => db.raw(pingOf(settings.engine)));
     },
     close: async () => {
-      await Promise.all([reader.close(), writer?.close()]);
+      await Promise.all([reader.close(), closeWriter()]);
     },
     ...(related.length ? { related: (id: string) => readRelated(reader, related, id) } : {}),
     ...(queries.page || settings.table
@@ -70,12 +71,7 @@ function openSql(settings: SqlSettings, { timeoutMs }: { timeoutMs: number }): C
           },
         }
       : {}),
-    ...(flag && writer
-      ? {
-          flag: (id, migrated) =>
-            writer.mark((db) => raw(db, flag.statement, { id, migrated: migrated ? 1 : 0 })),
-        }
-      : {}),
+    ...writing,
   };
 }
 
@@ -84,6 +80,7 @@ export const sql = connectorKind({
   open: openSql,
   fromUrl,
   relatedNames: ({ queries }) => Object.keys(queries.related),
+  writes: ({ writes }) => writesIn(writes),
   // SQL of the operator's own compares with what only the operator knows.
   loginColumns: ({ queries, login }) => (queries.byLogin ? undefined : login),
 });
@@ -97,14 +94,6 @@ function fromUrl(url: string): Readonly<Record<string, unknown>> {
   return { engine, connection: url };
 }
 
-type Binds = Readonly<Record<string, string | number>>;
-
-const raw = (db: Knex | Knex.Transaction, { text, binds }: SqlTemplate, values: Binds) =>
-  db.raw(
-    text,
-    binds.map((name) => values[name] as string | number),
-  );
-
 function idOf(columns: Row, name: string): string {
   if (!Object.hasOwn(columns, name))
     throw new FootbridgeError('mapping_failed', { detail: `the row has no column ${name}` });
@@ -116,10 +105,6 @@ async function readRelated(pool: Pool, queries: [string, SqlTemplate][], id: str
     return [name, await pool.rows((db) => raw(db, template, { id }))] as const;
   });
   return Object.fromEntries(await Promise.all(answers));
-}
-
-function withConnection(settings: SqlSettings, connection: unknown): SqlSettings {
-  return connection === undefined ? settings : ({ ...settings, connection } as SqlSettings);
 }
 
 const SCHEMES: Readonly<Record<string, SqlSettings['engine']>> = {

@@ -39,8 +39,14 @@ export const sqlite: Engine = {
     };
   },
   rows: (result) => result as Row[],
-  changed: (result) => Number((result as { changes: number | bigint }).changes),
+  // `returning` gives rows instead of their number.
+  changed: (result) =>
+    Array.isArray(result) ? result.length : Number((result as { changes: number | bigint }).changes),
   isIncomparable: () => false,
+  // SQLITE_CONSTRAINT_PRIMARYKEY, _UNIQUE, _ROWID.
+  isTaken: ({ errcode }) => [1555, 2067, 2579].includes(errcode ?? 0),
+  // SQLITE_CONSTRAINT and its kinds, SQLITE_TOOBIG, SQLITE_MISMATCH.
+  isUnfit: ({ errcode = 0 }) => (errcode & 0xff) === 19 || errcode === 18 || errcode === 20,
   // SQLITE_ERROR: no such table, no such column, syntax.
   isMistake: ({ errcode }) => errcode === 1,
 };

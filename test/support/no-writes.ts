@@ -1,0 +1,11 @@
+/** For directories in memory whose store can only be read. */
+import { FootbridgeError } from '../../src/errors.ts';
+import type { Directory } from '../../src/legacy/directory.ts';
+
+export const NO_WRITES: Pick<Directory, 'organizationKey' | 'writes' | 'write'> = {
+  organizationKey: (sub, id) => (sub.startsWith('shop:') ? `shop:${id}` : undefined),
+  writes: () => new Set(),
+  write: async () => {
+    throw new FootbridgeError('not_found');
+  },
+};
