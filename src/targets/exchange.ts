@@ -20,6 +20,8 @@ export interface Exchanged {
   readonly document: unknown;
   readonly location: string;
   readonly retryAfterSeconds: number | undefined;
+  /** Any other header, by its name in small letters; empty where it is not there. */
+  readonly header: (name: string) => string;
 }
 
 /** There was no answer. `message` may go to a log: it says nothing of what was sent. */
@@ -68,6 +70,7 @@ export async function exchange(agent: Agent, question: Question): Promise<Exchan
       document: documentOf(text),
       location: header('location'),
       retryAfterSeconds: retryAfterSecondsOf(header('retry-after'), Date.now()),
+      header,
     };
   } catch (error) {
     throw unanswered(error, whatOf(question), signal);

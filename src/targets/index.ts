@@ -4,13 +4,15 @@ import { auth0 } from './auth0/index.ts';
 import { cidaas } from './cidaas/index.ts';
 import type { TargetConnection } from './connection.ts';
 import { generic } from './generic/index.ts';
+import { hub } from './hub/index.ts';
 import { keycloak } from './keycloak/index.ts';
 import { kratos } from './kratos/index.ts';
+import { openOidcSignIn } from './oidc-sign-in.ts';
 import type { ConnectDeps, HashReader, Target, TargetKind, Targets } from './target.ts';
 import type { TargetSettings } from './target-settings.ts';
 import { zitadel } from './zitadel/index.ts';
 
-export const TARGET_KINDS = { zitadel, keycloak, kratos, cidaas, generic } satisfies Record<
+export const TARGET_KINDS = { zitadel, keycloak, kratos, cidaas, hub, generic } satisfies Record<
   string,
   TargetKind
 >;
@@ -71,13 +73,32 @@ export function openTargets(
     const connection = target.api && target.connect?.(target, depsOf(target));
     if (connection) connections.set(target.name, connection);
   }
+  const signIns = opened(all, (target) =>
+    target.signIn ? (target.openSignIn?.(target) ?? openOidcSignIn(target)) : undefined,
+  );
+  const organizations = opened(all, (target) => target.openOrganizations?.(target));
+  const webhooks = opened(all, (target) => target.openWebhook?.(target));
   return {
     all,
     byName: (name) => byName.get(name),
     byClient: (clientId) => byClient.get(clientId),
     connection: (name) => connections.get(name),
+    signIn: (name) => signIns.get(name),
+    organizations: (name) => organizations.get(name),
+    webhook: (name) => webhooks.get(name),
     close: async () => {
-      for (const connection of connections.values()) await connection.close();
+      for (const one of [connections, signIns, organizations, webhooks].flatMap((some) => [...some.values()]))
+        await one.close();
     },
   };
+}
+
+/** By the targets' names. */
+function opened<T>(all: readonly Target[], open: (target: Target) => T | undefined): ReadonlyMap<string, T> {
+  return new Map(
+    all.flatMap((target) => {
+      const one = open(target);
+      return one === undefined ? [] : [[target.name, one] as const];
+    }),
+  );
 }

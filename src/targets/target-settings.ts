@@ -4,10 +4,12 @@ import { z } from 'zod';
 import type { AcceptedFormat } from '../credentials/accepted-format.ts';
 import { count, httpUrl, secret } from '../settings.ts';
 import { cidaasSettings } from './cidaas/cidaas-settings.ts';
+import { hubSettings } from './hub/hub-settings.ts';
 import { TARGET_KINDS } from './index.ts';
 import { kratosSettings } from './kratos/kratos-settings.ts';
 import { apiSettings, moveSettings, targetSessionSettings, userSettings } from './move-settings.ts';
 import { setupSettings } from './setup-settings.ts';
+import { signInSettings, wrongSignIn } from './sign-in-settings.ts';
 
 const whole = z.int().min(0);
 const bounds = z
@@ -145,6 +147,10 @@ export const oneTargetSettings = z.strictObject({
   api: apiSettings.exactOptional().describe('How we reach its API; without it the target only fetches.'),
   kratos: kratosSettings.exactOptional().describe('What only Ory Kratos and Ory Network need to know.'),
   cidaas: cidaasSettings.exactOptional().describe('What only cidaas needs to know.'),
+  hub: hubSettings.exactOptional().describe('What only a hub of people and organizations needs to know.'),
+  signIn: signInSettings
+    .exactOptional()
+    .describe('Ourselves as a client of the target: people prove there who they are (`claimTokens`).'),
   users: userSettings.prefault({}).describe('What its users look like.'),
   move: moveSettings.prefault({}).describe('When people are moved, and how.'),
   sessions: targetSessionSettings
@@ -166,6 +172,15 @@ export const targetSettings = z
       const path = [index, 'api', 'clientCredentials'];
       context.addIssue({ code: 'custom', path, message: 'ZITADEL takes a token or a serviceUser' });
     }
+    for (const [index, { kind, hub, signIn }] of targets.entries()) {
+      if (kind !== 'hub') continue;
+      const need = (key: PropertyKey[], message: string) =>
+        context.addIssue({ code: 'custom', path: [index, ...key], message });
+      if (!hub) need(['hub'], 'expected `hub`: where it is');
+      if (signIn && !signIn.clientSecret) need(['signIn', 'clientSecret'], 'a hub takes a secret');
+    }
+    for (const { path, message } of wrongSignIn(targets))
+      context.addIssue({ code: 'custom', path: [...path], message });
     const unique = (what: 'name' | 'clientIds', values: (target: TargetSettings) => readonly string[]) => {
       const seen = new Set<string>();
       for (const [index, target] of targets.entries()) {

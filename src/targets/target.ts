@@ -9,8 +9,11 @@ import type { AcceptedFormat } from '../credentials/accepted-format.ts';
 import type { TotpSecret } from '../user.ts';
 import type { TargetConnection } from './connection.ts';
 import type { OpenPayload, PayloadDeps, TargetHook } from './hook.ts';
+import type { TargetOrganizations } from './organizations.ts';
 import type { OpenSetup } from './setup.ts';
+import type { TargetSignIn } from './sign-in.ts';
 import type { TargetSettings } from './target-settings.ts';
+import type { TargetWebhook } from './webhook.ts';
 
 /** An OpenID Connect claim without which the target cannot make a user. */
 export type NeededClaim = 'given_name' | 'family_name' | 'preferred_username' | 'email';
@@ -71,6 +74,12 @@ export interface TargetKind extends HashReader {
   readonly capabilities?: Capabilities;
   /** Opens its API; a kind without it only fetches. Connects when first asked. */
   connect?(target: Target, deps: ConnectDeps): TargetConnection;
+  /** How people sign in there with us as its client; by OpenID Connect where a kind says nothing. For targets with `signIn`. */
+  openSignIn?(target: Target): TargetSignIn;
+  /** Who is in which organization, for kinds that have some. */
+  openOrganizations?(target: Target): TargetOrganizations | undefined;
+  /** Events that it sends; undefined where the settings say nothing of them. */
+  openWebhook?(target: Target): TargetWebhook | undefined;
   /** What it calls at us. */
   readonly hooks?: readonly TargetHook[];
   /** How the bodies of its calls are opened; as JSON when absent. */
@@ -100,6 +109,10 @@ export interface Targets {
   byClient(clientId: string): Target | undefined;
   /** Its API, where the settings say how to reach it. */
   connection(name: string): TargetConnection | undefined;
+  /** Where the settings say who we are there. */
+  signIn(name: string): TargetSignIn | undefined;
+  organizations(name: string): TargetOrganizations | undefined;
+  webhook(name: string): TargetWebhook | undefined;
   close(): Promise<void>;
 }
 

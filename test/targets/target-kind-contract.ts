@@ -22,12 +22,15 @@ export function targetKindContract(kind: TargetKind): void {
   const passwords = openPasswords(passwordSettings.parse({}));
   afterAll(() => passwords.close());
 
+  // Where nobody can be made but by themselves no hash is read either.
+  const readsHashes = kind.accepts.length > 0;
+
   test('is on the shelf under its own name', () => {
     expect(Object.entries(TARGET_KINDS).find(([, listed]) => listed === kind)?.[0]).toBe(kind.kind);
-    expect(hashReader(kind.kind)?.accepts).toBe(kind.accepts);
+    expect(hashReader(kind.kind)?.accepts).toBe(readsHashes ? kind.accepts : undefined);
   });
 
-  test('names every format once, with bounds that an operator could write', () => {
+  test.runIf(readsHashes)('names every format once, with bounds that an operator could write', () => {
     const names = kind.accepts.map(({ write }) => write);
     expect(new Set(names).size).toBe(names.length);
     expect(oneTargetSettings.shape.accepts.safeParse(kind.accepts).error).toBeUndefined();
@@ -43,7 +46,7 @@ export function targetKindContract(kind: TargetKind): void {
     },
   );
 
-  test('is given only formats it named, none longer than it stores', () => {
+  test.runIf(readsHashes)('is given only formats it named, none longer than it stores', () => {
     const given = everyHash().flatMap((vector) => {
       const made = passwords.translate(storedOf(vector), kind.accepts);
       return 'encoded' in made ? [made] : [];

@@ -2,6 +2,7 @@
  * Ory Kratos and Ory Network: the comparers of its hash package (b86338d) with the bounds that an import is checked
  * against. No phpass, Drupal, apr1 or yescrypt. `pbkdf2-sha224` and `-sha384` are SHA-3 there: they are not listed.
  */
+import { openOidcSignIn } from '../oidc-sign-in.ts';
 import type { TargetKind } from '../target.ts';
 import { MAX_BATCH } from './batch-call.ts';
 import { connectKratos } from './connection.ts';
@@ -42,4 +43,6 @@ export const kratos: TargetKind = {
     reset: 'link',
   },
   connect: connectKratos,
+  // Hydra takes an assertion that is made for its token endpoint only.
+  openSignIn: (target) => openOidcSignIn(target, { assertionFor: 'token-endpoint' }),
 };
