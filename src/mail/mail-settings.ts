@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { count, secret } from '../settings.ts';
 import { addressOf, mailboxOf } from './address.ts';
-import { MAIL_LOCALES } from './letters.ts';
+import { longHex } from './colour.ts';
+import { MAIL_LOCALES } from './locale.ts';
 import { isSmtpUrl } from './smtp-server.ts';
 
 const mailbox = z.string().refine((text) => mailboxOf(text) !== undefined, {
@@ -44,6 +45,53 @@ const smtpSettings = z
   });
 export type SmtpSettings = z.output<typeof smtpSettings>;
 
+const oneLine = (max: number) =>
+  z
+    .string()
+    .trim()
+    .min(1)
+    .max(max)
+    .regex(/^[^\p{C}\u2028\u2029]*$/u, { error: 'expected one line' });
+
+const footer = z
+  .string()
+  .trim()
+  .min(1)
+  .max(2_000)
+  .transform((text) => text.replace(/\r\n?/g, '\n'))
+  .optional();
+
+const brandSettings = z.strictObject({
+  name: oneLine(60).optional().describe('Signs every letter, in the place of the name in `from`.'),
+  logoUrl: z
+    .string()
+    .refine((text) => URL.canParse(text) && new URL(text).protocol === 'https:' && !/[\s<>"]/.test(text), {
+      error: 'expected an https URL',
+    })
+    .optional()
+    .describe(
+      'A picture that mail programs load themselves (https; PNG or JPEG, 40 pixels high or a multiple of that).',
+    ),
+  colour: z
+    .string()
+    .regex(/^#(?:[0-9a-f]{3}|[0-9a-f]{6})$/i, { error: 'expected a colour like #2f5bd8' })
+    .transform(longHex)
+    .optional()
+    .describe(
+      'Of the button, as #rrggbb. The text on it turns black or white, and it gets an edge where it would not be seen.',
+    ),
+  footer: z
+    .strictObject({ en: footer, de: footer, fr: footer })
+    .optional()
+    .describe('Below every letter, as the law may want it; per language. Lines stay lines.'),
+  contact: oneLine(200)
+    .optional()
+    .describe(
+      'Whom people ask, or tell that it was not them: a mail or web address. Without one they are asked to answer the mail.',
+    ),
+});
+export type Brand = z.output<typeof brandSettings>;
+
 export const mailSettings = z.strictObject({
   smtp: smtpSettings.describe('The server that takes our mail.'),
   from: mailbox.describe(
@@ -59,5 +107,13 @@ export const mailSettings = z.strictObject({
     .enum(MAIL_LOCALES)
     .default('en')
     .describe('The language of letters to people whose own we do not know or do not speak.'),
+  theme: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Folder whose files replace ours: letter.html.eta, letter.text.eta, and texts as en.json, de.json, fr.json.',
+    ),
+  brand: brandSettings.optional().describe('What makes letters yours.'),
 });
 export type MailSettings = z.output<typeof mailSettings>;

@@ -4,7 +4,8 @@ import type { Mailbox } from './address.ts';
 import { addressOf, mailboxOf, oneLine } from './address.ts';
 import type { SendOutcome } from './delivery.ts';
 import { deliver, greet } from './delivery.ts';
-import type { MailLocale, Written } from './letters.ts';
+import type { MailLocale, RenderLetter, Written } from './letters.ts';
+import { openLetters } from './letters.ts';
 import type { MailSettings } from './mail-settings.ts';
 import type { Clock } from './pace.ts';
 import { openPace, systemClock } from './pace.ts';
@@ -17,8 +18,10 @@ export interface Message extends Written {
 }
 
 export interface Mailer {
-  /** Who signs: the name in `from`, else its domain. */
+  /** Who signs: the brand's name, else the one in `from`, else its domain. */
   readonly sender: string;
+  /** A letter as the settings' theme and brand have it. */
+  readonly render: RenderLetter;
   readonly defaultLocale: MailLocale;
   readonly perMinute: number;
   /** Waits for its turn, and never throws. Repeats nothing. */
@@ -29,7 +32,7 @@ export interface Mailer {
   close(): Promise<void>;
 }
 
-/** Connects when there is something to send. */
+/** Connects when there is something to send. Throws `config_invalid` for a theme with which no letter can be written. */
 export function openMailer(settings: MailSettings, clock: Clock = systemClock): Mailer {
   const server = smtpServerOf(settings.smtp);
   const { timeoutMs } = settings.smtp;
@@ -44,7 +47,8 @@ export function openMailer(settings: MailSettings, clock: Clock = systemClock): 
     return deliver(server, { envelope: { from: from.address, to }, message: mime }, { timeoutMs });
   };
   return {
-    sender: from.name ?? from.address.slice(from.address.lastIndexOf('@') + 1),
+    sender: settings.brand?.name ?? from.name ?? from.address.slice(from.address.lastIndexOf('@') + 1),
+    render: openLetters(settings),
     defaultLocale: settings.language,
     perMinute: settings.perMinute,
     send: async (message) => {

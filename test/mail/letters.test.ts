@@ -7,6 +7,7 @@ import { addressOf, mailboxOf, nameOf } from '../../src/mail/address.ts';
 import type { Letter } from '../../src/mail/letters.ts';
 import { LINK_PLACEHOLDER, MAIL_LOCALES, mailLocaleOf, renderLetter } from '../../src/mail/letters.ts';
 import { mailSettings } from '../../src/mail/mail-settings.ts';
+import { SAMPLE_NAMES, SAMPLES } from '../../src/mail/samples.ts';
 import { smtpServerOf } from '../../src/mail/smtp-server.ts';
 import { Secret } from '../../src/settings.ts';
 
@@ -87,6 +88,80 @@ describe('a letter', () => {
         ),
       );
     for (const file of files) expect(placesOf(file)).toEqual(placesOf('en.json'));
+  });
+});
+
+describe('a letter about linking', () => {
+  const EXPIRES = new Date('2027-05-04T10:00:00Z');
+  const link = new Secret(LINK);
+  const write = (letter: Letter, more: object = {}) => renderLetter(letter, { ...circumstance, ...more });
+  const all = SAMPLE_NAMES.flatMap((name) => MAIL_LOCALES.map((locale) => ({ name, locale })));
+
+  test.each(all)('or anything else is whole: $name in $locale', ({ name, locale }) => {
+    for (const contact of [undefined, 'help@shop.example']) {
+      const { subject, text, html } = write(SAMPLES[name], { locale, contact });
+      for (const form of [subject, text, html]) expect(form).not.toMatch(/\{\w*\}|undefined|<%/);
+      expect(text).not.toMatch(/ {2}|\n{3}|:\n*$/);
+      expect(text.includes('help@shop.example')).toBe(contact !== undefined);
+    }
+  });
+
+  test('says why it comes, what the link does, until when it works, and that it is for them alone', () => {
+    const { subject, text } = write({ letter: 'claim-account', link, expiresAt: EXPIRES });
+    expect(subject).toBe('Please link your Shop account to New & Co');
+    expect(text).toContain('because you have an account with us');
+    expect(text).toContain('Nothing is linked before you confirm.');
+    expect(text).toContain('until May 4, 2027 at 10:00 AM UTC. It is for you alone');
+    expect(text).toContain('without you nothing is linked');
+  });
+
+  test('names the organization that it is for, or says “your organization” of one with an odd name', () => {
+    const letter = { letter: 'claim-account', link, expiresAt: EXPIRES } as const;
+    expect(write({ ...letter, organization: 'Müller & Söhne' }).subject).toBe(
+      'Please link Müller & Söhne to New & Co',
+    );
+    for (const organization of ['win.evil.example', 'https://evil.example', '', 'x'.repeat(200), '<b>'])
+      expect(write({ ...letter, organization }).subject).toBe('Please link your organization to New & Co');
+  });
+
+  test('that reminds names the last day, which is the same everywhere', () => {
+    const until = new Date('2027-05-31T00:00:00Z');
+    const letter = { letter: 'claim-reminder', link, expiresAt: EXPIRES, until } as const;
+    for (const timeZone of ['America/Los_Angeles', 'Asia/Tokyo'])
+      expect(write(letter, { timeZone }).text).toContain('as usual until May 31, 2027.');
+    expect(write(letter, { locale: 'de' }).subject).toBe(
+      'Bitte verknüpfen Sie Ihr Konto bis zum 31. Mai 2027 mit New & Co',
+    );
+  });
+
+  test('after a refused login says what to do if it was somebody else', () => {
+    const letter = { letter: 'claim-enforced', link, expiresAt: EXPIRES } as const;
+    expect(write(letter).text).toContain('Please do not open the link then, and answer this mail at once.');
+    expect(write(letter, { contact: '+49 30 1234' }).text).toContain('tell us at once: +49 30 1234');
+  });
+
+  test.each(['account-linked', 'link-tried'] as const)(
+    'after the fact says what and when, in their time, and has no link: %s',
+    (letter) => {
+      const told = { letter, there: 'a…@new.example', at: EXPIRES } as const;
+      const { text, html } = write(told, { locale: 'de', timeZone: 'Europe/Berlin' });
+      expect(text).toContain('Am 4. Mai 2027 um 12:00 MESZ');
+      expect(text).toContain('Das Konto dort: a…@new.example');
+      expect(html).not.toContain('href');
+    },
+  );
+
+  test.each([
+    'a@evil.example',
+    'https://evil.example',
+    'Win at evil.example',
+    'a…@evil.example/x',
+    'x…:y@b',
+    `…@${'b'.repeat(120)}`,
+    '',
+  ])('does not say %j, which somebody at the target may have chosen', (there) => {
+    const { text } = write({ letter: 'link-tried', there, at: EXPIRES });
+    expect(text).not.toMatch(/evil|The account there/);
   });
 });
 
