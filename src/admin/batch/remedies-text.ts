@@ -1,6 +1,6 @@
 /** What `batch remedies` and `batch remind` say to people. */
+import type { MailingCount } from '../../migration/mailings/mailing.ts';
 import type { PatientPage, RemedyCount } from '../../migration/remedies/listing.ts';
-import type { MailingCount } from '../../migration/remedies/mailings.ts';
 import { SKIPS, type SkipCode } from '../../migration/remedies/recipient.ts';
 import type { Rehearsal, Sample } from '../../migration/remedies/rehearsal.ts';
 import type { CampaignReport } from '../../migration/remedies/run.ts';

@@ -13,13 +13,18 @@ import type { TargetConnection } from '../../targets/connection.ts';
 import type { Target, Targets } from '../../targets/target.ts';
 import type { BatchState } from '../batch/batch.ts';
 import type { Batches } from '../batch/batches.ts';
+import type { Addressee, Campaign, MailingRemedy } from '../mailings/mailing.ts';
+import { checkCampaign, enrol } from '../mailings/mailings.ts';
+import { intervalOf } from '../mailings/run.ts';
 import type { Patient } from './listing.ts';
 import { patients } from './listing.ts';
-import type { Addressee, Campaign, CampaignRemedy } from './mailings.ts';
-import { checkCampaign, enrol } from './mailings.ts';
 import type { Remedy, Ways } from './remedies.ts';
 import { resetOf, waysOf } from './remedies.ts';
 import type { Way } from './sending.ts';
+
+/** What people are asked to do: choose a password, or register a passkey again. */
+export const CAMPAIGN_REMEDIES = ['reset', 'passkey'] as const satisfies readonly MailingRemedy[];
+export type CampaignRemedy = (typeof CAMPAIGN_REMEDIES)[number];
 
 export interface CampaignDeps {
   readonly db: Db;
@@ -51,7 +56,7 @@ export interface CampaignRequest {
 }
 
 /** A campaign whose ends are there. */
-export interface OpenCampaign extends Campaign {
+export interface OpenCampaign extends Campaign<CampaignRemedy> {
   readonly batch: string;
   readonly to: Target;
   readonly connection: TargetConnection;
@@ -62,8 +67,6 @@ export interface OpenCampaign extends Campaign {
   readonly intervalMs: number;
 }
 
-const HOUR_MS = 3_600_000;
-const MINUTE_MS = 60_000;
 /** Before, nobody is at the target; after, nobody is any more. */
 const SENT_STATES: readonly BatchState[] = ['running', 'paused', 'done'];
 
@@ -86,12 +89,10 @@ export async function openCampaign(deps: CampaignDeps, request: CampaignRequest)
       detail: 'we are to send mail, and the settings have no `mail`',
     });
   await checkCampaign(deps.db, { campaign, target, remedy });
-  const ownIntervalMs = isOurs ? MINUTE_MS / (deps.mailer?.perMinute ?? 1) : 0;
   return {
     ...{ campaign, target, remedy, batch, to, connection, way, ways },
     clock: deps.clock ?? systemClock,
-    // Whole milliseconds, as our database's times are read.
-    intervalMs: Math.ceil(Math.max(HOUR_MS / request.perHour, ownIntervalMs)),
+    intervalMs: intervalOf(request.perHour, isOurs ? deps.mailer?.perMinute : undefined),
   };
 }
 

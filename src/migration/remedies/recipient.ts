@@ -1,17 +1,15 @@
 /** Whether somebody of a campaign is still to be written to, looked up on all sides right before, and where. */
 import { isFootbridgeError } from '../../errors.ts';
 import type { Directory } from '../../legacy/directory.ts';
-import type { Mailbox } from '../../mail/address.ts';
-import { addressOf, nameOf } from '../../mail/address.ts';
-import type { MailLocale } from '../../mail/letters.ts';
-import { mailLocaleOf } from '../../mail/letters.ts';
 import type { Queryable } from '../../store/db.ts';
 import type { FoundUser, TargetConnection } from '../../targets/connection.ts';
 import type { User } from '../../user.ts';
 import type { LedgerRow } from '../ledger.ts';
 import { find } from '../ledger.ts';
+import type { Mailing } from '../mailings/mailing.ts';
+import type { Recipient as Addressed } from '../mailings/recipient.ts';
+import { recipientOf } from '../mailings/recipient.ts';
 import { hasTargetUser } from '../states.ts';
-import type { Mailing } from './mailings.ts';
 
 export const SKIPS = {
   not_at_target: 'They are not at the target any more, or not by our doing.',
@@ -27,12 +25,8 @@ export const SKIPS = {
 } as const satisfies Record<string, string>;
 export type SkipCode = keyof typeof SKIPS;
 
-export interface Recipient {
+export interface Recipient extends Addressed {
   readonly targetUserId: string;
-  readonly to: Mailbox;
-  /** Of the languages that letters are written in; undefined: theirs is not known, or none of these. */
-  readonly locale: MailLocale | undefined;
-  readonly timeZone: string | undefined;
   /** What the target takes as login hint. */
   readonly loginName: string;
 }
@@ -79,20 +73,11 @@ function standingOf(row: LedgerRow | undefined, { remedy, batchedAt }: Asked): S
 }
 
 function atTarget(user: User, found: FoundUser | undefined, asked: Asked): Look {
-  const address = user.email && user.emailVerified ? addressOf(user.email) : undefined;
-  const skip = whyNot(user, found, { ...asked, address });
-  if (skip || !found || !address) return { kind: 'skip', code: skip ?? 'not_at_target' };
-  const name = nameOf(user.name ?? [user.givenName, user.familyName].filter(Boolean).join(' '));
-  return {
-    kind: 'write',
-    recipient: {
-      targetUserId: found.targetUserId,
-      to: { ...(name ? { name } : {}), address },
-      locale: mailLocaleOf(user.locale),
-      timeZone: user.zoneinfo,
-      loginName: found.loginName,
-    },
-  };
+  const recipient = recipientOf(user);
+  const skip = whyNot(user, found, { ...asked, address: recipient?.to.address });
+  if (skip || !found || !recipient) return { kind: 'skip', code: skip ?? 'not_at_target' };
+  const { targetUserId, loginName } = found;
+  return { kind: 'write', recipient: { ...recipient, targetUserId, loginName } };
 }
 
 function whyNot(

@@ -3,14 +3,15 @@
 import type { Letter } from '../../mail/letters.ts';
 import { LINK_PLACEHOLDER } from '../../mail/letters.ts';
 import { Secret } from '../../settings.ts';
+import type { Addressee, MailingCount } from '../mailings/mailing.ts';
+import { countKnown, countMailings } from '../mailings/mailings.ts';
+import { hoursFor } from '../mailings/run.ts';
+import { written } from '../mailings/sending.ts';
 import type { CampaignDeps, CampaignRequest, OpenCampaign } from './campaign.ts';
 import { addressees, openCampaign } from './campaign.ts';
-import type { Addressee, MailingCount } from './mailings.ts';
-import { countKnown, countMailings } from './mailings.ts';
 import type { SkipCode } from './recipient.ts';
 import { lookUp } from './recipient.ts';
 import type { Way } from './sending.ts';
-import { written } from './sending.ts';
 
 export interface Rehearsal {
   readonly campaign: string;
@@ -39,7 +40,6 @@ export interface Sample {
 /** People looked at, at most, to find one who would get a mail. */
 const MAX_LOOKS = 20;
 const COUNTED_AT_ONCE = 1_000;
-const HOUR_MS = 3_600_000;
 
 /** Throws as `openCampaign`, and legacy_unavailable, target_unavailable; writes nothing, and asks for no link. */
 export async function rehearse(deps: CampaignDeps, request: CampaignRequest): Promise<Rehearsal> {
@@ -49,7 +49,7 @@ export async function rehearse(deps: CampaignDeps, request: CampaignRequest): Pr
   const counts = await countMailings(deps.db, campaign);
   const fresh = meant - known;
   const waiting = counts.reduce((sum, { state, users }) => sum + (state === 'waiting' ? users : 0), 0);
-  const hours = ((fresh + waiting) * intervalMs) / HOUR_MS;
+  const hours = hoursFor(fresh + waiting, intervalMs);
   const { sample, skipped } = await sampleOf(deps, { opened, request }, first);
   return { campaign, target, way, meant, fresh, counts, hours, sample, skipped };
 }
@@ -57,16 +57,16 @@ export async function rehearse(deps: CampaignDeps, request: CampaignRequest): Pr
 async function countAddressees(deps: CampaignDeps, opened: OpenCampaign, request: CampaignRequest) {
   const first: Addressee[] = [];
   let [meant, known] = [0, 0];
-  let subs: string[] = [];
+  let people: Addressee[] = [];
   const count = async () => {
-    if (subs.length > 0) known += await countKnown(deps.db, opened.campaign, subs);
-    subs = [];
+    if (people.length > 0) known += await countKnown(deps.db, opened.campaign, people);
+    people = [];
   };
   for await (const person of addressees(deps, opened, request)) {
     meant += 1;
     if (first.length < MAX_LOOKS) first.push(person);
-    subs.push(person.sub);
-    if (subs.length === COUNTED_AT_ONCE) await count();
+    people.push(person);
+    if (people.length === COUNTED_AT_ONCE) await count();
   }
   await count();
   return { meant, known, first };

@@ -1,13 +1,11 @@
 /** One person of a campaign, written to by us or by the target. Links are held only as long as this takes. */
-import { isFootbridgeError } from '../../errors.ts';
-import type { Letter, MailLocale, Written } from '../../mail/letters.ts';
-import { renderLetter } from '../../mail/letters.ts';
-import type { Mailer, SendOutcome } from '../../mail/mailer.ts';
+import type { Letter } from '../../mail/letters.ts';
 import { Secret } from '../../settings.ts';
 import type { TargetConnection } from '../../targets/connection.ts';
 import type { Target } from '../../targets/target.ts';
+import type { LetterDeps, Sent } from '../mailings/sending.ts';
+import { failureOf, mail, sentBy } from '../mailings/sending.ts';
 import { withHint } from '../target-link.ts';
-import type { MailingProblem } from './mailings.ts';
 import type { Recipient } from './recipient.ts';
 
 /**
@@ -16,26 +14,13 @@ import type { Recipient } from './recipient.ts';
  */
 export type Way = 'target' | 'link' | 'login';
 
-export interface SendingDeps {
+export interface SendingDeps extends LetterDeps {
   readonly target: Pick<Target, 'displayName' | 'loginUrl'>;
   readonly connection: Pick<TargetConnection, 'mailReset' | 'resetLink'>;
-  readonly mailer: Mailer | undefined;
   readonly way: Way;
-  /** Instead of what people's records say. */
-  readonly language?: MailLocale | undefined;
   /** Where the target writes: we tell them to expect it. */
   readonly announces: boolean;
 }
-
-export type Sent =
-  | { readonly kind: 'sent' }
-  /** This person will not get it as things are. */
-  | { readonly kind: 'failed'; readonly problem: MailingProblem }
-  /** Their side wants us to come again. */
-  | { readonly kind: 'later'; readonly problem: MailingProblem }
-  /** Nothing went out, to nobody's fault: mail server or target are away. */
-  | { readonly kind: 'unavailable'; readonly problem: MailingProblem; readonly retryAfterSeconds?: number }
-  | { readonly kind: 'unsure'; readonly problem: MailingProblem };
 
 /** Ready to go out: everything that could be asked beforehand was. */
 export interface Prepared {
@@ -76,72 +61,14 @@ export async function send(
   return askTarget(deps, recipient);
 }
 
-async function mail(deps: SendingDeps, recipient: Recipient, letter: Letter): Promise<SendOutcome> {
-  const { mailer } = deps;
-  if (!mailer) throw new TypeError('there is no mail server');
-  let text: Written;
-  try {
-    text = written({ ...deps, mailer }, recipient, letter);
-  } catch {
-    // A link that is no web address is the target's doing; what it was must not get further than here.
-    return { kind: 'refused', code: 'link_invalid' };
-  }
-  return mailer.send({ to: recipient.to, ...text });
-}
-
-export function written(
-  { target, mailer, language }: Pick<SendingDeps, 'target' | 'language'> & { readonly mailer: Mailer },
-  { to, locale, timeZone }: Recipient,
-  letter: Letter,
-): Written {
-  return renderLetter(letter, {
-    locale: language ?? locale ?? mailer.defaultLocale,
-    name: to.name,
-    target: target.displayName,
-    sender: mailer.sender,
-    timeZone,
-  });
-}
-
-function sentBy(outcome: SendOutcome): Sent {
-  if (outcome.kind === 'sent') return outcome;
-  const kinds = { refused: 'failed', later: 'later', unavailable: 'unavailable', unsure: 'unsure' } as const;
-  return { kind: kinds[outcome.kind], problem: { code: `mail_${outcome.kind}`, detail: outcome.code } };
-}
-
 async function askTarget({ connection }: SendingDeps, { targetUserId }: Recipient): Promise<Sent> {
   try {
     await connection.mailReset?.(targetUserId);
     return { kind: 'sent' };
   } catch (error) {
-    const failure = targetFailure(error);
+    const failure = failureOf(error);
     // It said when to come again, so it has done nothing. A call that was lost may have been heard.
     if (failure.kind !== 'unavailable' || failure.retryAfterSeconds !== undefined) return failure;
     return { kind: 'unsure', problem: failure.problem };
   }
-}
-
-/** What a target's error means for one person; others are thrown on. */
-export function targetFailure(error: unknown): Extract<Sent, { kind: 'failed' | 'unavailable' }> {
-  if (isFootbridgeError(error, 'target_refused')) return { kind: 'failed', problem: problemOf(error) };
-  if (isFootbridgeError(error, 'target_unavailable') || isFootbridgeError(error, 'legacy_unavailable')) {
-    const { retryAfterSeconds } = error;
-    return {
-      kind: 'unavailable',
-      problem: problemOf(error),
-      ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
-    };
-  }
-  throw error;
-}
-
-/** Only what looks like a code: a target may echo whom, or what, we asked for. */
-function problemOf({
-  code,
-  detail = '',
-}: {
-  readonly code: string;
-  readonly detail?: string | undefined;
-}): MailingProblem {
-  return /^[\w.-]{1,64}$/.test(detail) ? { code, detail } : { code };
 }

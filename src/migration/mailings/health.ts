@@ -1,7 +1,7 @@
 /** Whether a campaign is still doing good: too many failures stop it, an outage holds it up for a while. */
 
 export interface Stop {
-  readonly code: 'too_many_failures' | 'unavailable' | 'limit';
+  readonly code: 'too_many_failures' | 'unavailable' | 'limit' | 'interrupted';
   readonly sentence: string;
 }
 
@@ -61,4 +61,8 @@ const AWAY: Stop = {
 export const LIMIT: Stop = {
   code: 'limit',
   sentence: 'As many as were asked for in this run: the same command goes on with the next ones.',
+};
+export const INTERRUPTED: Stop = {
+  code: 'interrupted',
+  sentence: 'Stopped as you asked: the same command goes on where it stopped.',
 };
