@@ -8,7 +8,8 @@ import type { Queryable } from '../store/db.ts';
 import { sqlStateOf, statement, UNIQUE_VIOLATION } from '../store/db.ts';
 import type { Part } from '../store/statement.ts';
 import { BLOCKED_OF } from './blocked-rewrites.ts';
-import { CAPTURED_OF, wipePart } from './captured-passwords.ts';
+import { CAPTURED_OF } from './captured-passwords.ts';
+import { endParts } from './ledger-ends.ts';
 import type { LedgerRow, Move, MoveValue } from './ledger-row.ts';
 import { LEDGER_COLUMNS as COLUMNS, fillIn, MOVE_VALUES, WRITES } from './ledger-row.ts';
 import type { Column } from './ledger-ways.ts';
@@ -51,9 +52,6 @@ function moveText(event: Event): MoveText {
 
 const MOVES = Object.fromEntries(EVENTS.map((event) => [event, moveText(event)])) as Record<Event, MoveText>;
 
-/** The target has the secrets, or never will. */
-const WIPES: ReadonlySet<Event> = new Set(['confirm', 'retire', 'exclude', 'delete']);
-
 /**
  * The move as parts of a larger statement. `ledger_row` has the row (and `from_state`) if the event was legal and is
  * empty otherwise; nothing then was written. With `after`, the name of an earlier part, only if that part returned a row.
@@ -76,7 +74,7 @@ export function moveParts(move: Move, after?: string): Part[] {
         select target, sub, $1::text, from_state, state, version from ledger_moved`,
       values: [event],
     },
-    ...(WIPES.has(event) ? [wipePart('ledger_moved')] : []),
+    ...endParts([event], 'ledger_moved'),
     auditPart({ actor, action: `ledger.${event}`, subject, detail: { target, ...detail } }, 'ledger_moved'),
   ];
 }
@@ -124,7 +122,7 @@ export function moveEachParts({ target, actor, events, action }: EachMove, after
         select target, sub, $1::text, from_state, state, version from ledger_row where from_state <> state`,
       values: [events.at(-1)],
     },
-    ...(events.some((event) => WIPES.has(event)) ? [wipePart('ledger_row')] : []),
+    ...endParts(events, 'ledger_row'),
     {
       name: 'ledger_heard',
       text: `select m.subject, m.detail from ledger_row join ${after} m using (sub)`,
@@ -214,9 +212,12 @@ export async function find(q: Queryable, target: string, sub: string): Promise<L
   return row;
 }
 
-const FIND_BY_TARGET_USER = statement(
-  `select ${COLUMNS} from ledger where target = $1 and target_user_id = $2`,
+const BY_TARGET_USERS = statement(
+  `select ${COLUMNS} from ledger where target = $1 and target_user_id = any($2::text[])`,
 );
+/** Whoever are linked to these users of the target, or were before going back. */
+export const findByTargetUsers = (q: Queryable, target: string, ids: readonly string[]) =>
+  q.run<LedgerRow>(BY_TARGET_USERS, [target, ids]);
 
 /** A part named `ledger_owned`: a row if this target user is this person's at this moment, and until the statement's end. */
 export function ownedPart(target: string, sub: string, targetUserId: string): Part {
@@ -243,8 +244,7 @@ export async function findByTargetUser(
   target: string,
   targetUserId: string,
 ): Promise<LedgerRow | undefined> {
-  const [row] = await q.run<LedgerRow>(FIND_BY_TARGET_USER, [target, targetUserId]);
-  return row;
+  return (await findByTargetUsers(q, target, [targetUserId]))[0];
 }
 
 const STATES_OF = statement(`select ${COLUMNS} from ledger where sub = $1 order by target`);

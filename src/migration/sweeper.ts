@@ -1,9 +1,12 @@
 /** Removes what has served its time: redemptions, signatures, counts, old outbox rows, moves that were given up. */
 import type { Queryable, Statement } from '../store/db.ts';
 import { SWEEP_CAPTURED } from './captured-passwords.ts';
+import { SWEEP_CLAIM_TOKENS } from './claim-tokens/claim-tokens.ts';
+import { SWEEP_NOTICES } from './claim-tokens/notices.ts';
 import { SWEEP_OUTBOX } from './ledger.ts';
+import { SWEEP_CAMPAIGNS } from './mailings/campaigns.ts';
+import { SWEEP_MAILINGS } from './mailings/mailings.ts';
 import { SWEEP_WORK } from './moving/target-work.ts';
-import { SWEEP_MAILINGS } from './remedies/mailings.ts';
 import { SWEEP_SIGNATURES } from './signed-calls.ts';
 import { SWEEP_TICKETS } from './tickets.ts';
 import { SWEEP_RATE, SWEEP_VOLUME } from './volume-fuse.ts';
@@ -25,6 +28,9 @@ export async function sweepMigration(db: Queryable): Promise<number> {
     SWEEP_CAPTURED,
     SWEEP_WORK,
     SWEEP_MAILINGS,
+    SWEEP_CAMPAIGNS,
+    SWEEP_CLAIM_TOKENS,
+    SWEEP_NOTICES,
   ]) {
     total += await sweep(db, table);
   }

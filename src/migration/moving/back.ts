@@ -8,11 +8,15 @@ import type { Queryable } from '../../store/db.ts';
 import type { FoundUser, TargetConnection } from '../../targets/connection.ts';
 import type { Targets } from '../../targets/target.ts';
 import { forgetKept } from '../batch/batch-users.ts';
+import { forgetClaimTokens } from '../claim-tokens/claim-tokens.ts';
+import { forgetException } from '../claim-tokens/exceptions.ts';
+import { forgetLegacyWrites, legacyWritePart } from '../claim-tokens/legacy-writes.ts';
+import { forgetNotices } from '../claim-tokens/notices.ts';
 import { flagLegacy } from '../flagging.ts';
 import type { LedgerRow } from '../ledger.ts';
 import { find, moveParts } from '../ledger.ts';
+import { forgetMailings } from '../mailings/mailings.ts';
 import { forgetCompared } from '../reconcile/compared.ts';
-import { forgetMailings } from '../remedies/mailings.ts';
 import type { State } from '../states.ts';
 import { hasTargetUser, LOST_BY_REVERT, nextState } from '../states.ts';
 import { targetUserIdOf } from './target-user.ts';
@@ -21,7 +25,7 @@ import { dropPart, quietPart } from './target-work.ts';
 export interface BackDeps {
   readonly db: Queryable;
   readonly directory: Directory;
-  readonly targets: Pick<Targets, 'connection'>;
+  readonly targets: Pick<Targets, 'connection'> & Partial<Pick<Targets, 'signIn'>>;
   /** The audit log's pseudonym of a sub. */
   readonly pseudonym: (sub: string) => Buffer;
 }
@@ -47,11 +51,17 @@ export function connectionOf({ targets }: Pick<BackDeps, 'targets'>, target: str
   throw new FootbridgeError('target_without_api', { detail: target });
 }
 
-/** Who is there, and whose doing it was. Throws target_unavailable, target_refused, target_without_api. */
+/**
+ * Who is there, and whose doing it was. Without an API whoever linked their own account, or was reported by the target, is
+ * unlinked on our side only. Throws target_unavailable, target_refused, target_without_api.
+ */
 export async function wayBack(deps: BackDeps, { target, sub }: At): Promise<WayBack> {
-  const connection = connectionOf(deps, target);
   const row = await find(deps.db, target, sub);
   const state = row?.state ?? 'legacy';
+  const isOnlyHere = !deps.targets.connection(target) && row?.made !== true;
+  if (isOnlyHere && (hasTargetUser(state) || deps.targets.signIn?.(target)))
+    return { target, sub, state, found: undefined, row, does: hasTargetUser(state) ? 'unlink' : 'nothing' };
+  const connection = connectionOf(deps, target);
   const ours = targetUserIdOf(target, sub, row?.removals ?? 0);
   // Before the ledger knows of anybody there may be somebody half-made, and after going back somebody who was left.
   const ids = row && hasTargetUser(state) ? [row.targetUserId] : [ours, row?.targetUserId ?? null];
@@ -106,12 +116,15 @@ export async function goBack(
   checkWay(way, event);
   const [quiet] = await deps.db.runParts([quietPart(target, sub)], 'select * from work_quiet');
   if (!quiet) throw underWay();
-  const connection = connectionOf(deps, target);
-  if (found && does === 'remove') await connection.remove(found.targetUserId);
-  if (found && does === 'unlink') await connection.unlink(found.targetUserId, sub);
+  const connection = found && connectionOf(deps, target);
+  if (found && does === 'remove') await connection?.remove(found.targetUserId);
+  if (found && does === 'unlink') await connection?.unlink(found.targetUserId, sub);
   if (nextState(way.state, event)) await tell(deps, way, { event, actor });
   if (event === 'delete') await forget(deps.db, way);
   if (event === 'revert' && row) await flagLegacy(deps, { sub, migrated: false, actor });
+  const takesAway = { key: sub, what: 'linkPerson', values: { id: sub, targetUserId: null } } as const;
+  if (hasTargetUser(way.state) && deps.directory.writes(sub).has('linkPerson'))
+    await deps.db.runParts([legacyWritePart(takesAway)], 'select 1');
 }
 
 /** What other rooms of the house have of somebody who is deleted. */
@@ -119,6 +132,10 @@ async function forget(db: Queryable, { target, sub }: At): Promise<void> {
   await forgetCompared(db, target, sub);
   await forgetMailings(db, target, sub);
   await forgetKept(db, sub);
+  await forgetClaimTokens(db, target, sub);
+  await forgetException(db, target, sub);
+  await forgetNotices(db, target, sub);
+  await forgetLegacyWrites(db, sub);
 }
 
 async function tell(
