@@ -1,0 +1,84 @@
+/** The table `target_events`: what targets tell, once each. Nothing in it is believed: it says only what to read again. */
+import { FootbridgeError } from '../errors.ts';
+import type { Queryable } from '../store/db.ts';
+import { statement } from '../store/db.ts';
+import type { TargetEvent } from '../targets/webhook.ts';
+
+type About = TargetEvent['about'];
+
+/** An event that waits. */
+export interface WaitingEvent {
+  readonly target: string;
+  readonly id: string;
+  readonly name: string;
+  readonly about: { readonly kind: Exclude<About['kind'], 'nothing-of-ours'>; readonly id: string };
+}
+
+const PUT = statement(`with put as (insert into target_events (target, id, name, subject, at, done_at)
+    select $1, e.id, e.name, e.subject, e.at, case when e.subject is null then now() end
+    from unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[]) as e(id, name, subject, at)
+    on conflict (target, id) do nothing returning 1)
+  select count(*)::int as put from put`);
+
+/**
+ * Those that are not there yet; how many. What is nothing of ours is kept as well, as done. Throws bad_request for one that
+ * cannot be stored, storage_unavailable.
+ */
+export async function putEvents(
+  q: Queryable,
+  target: string,
+  events: readonly TargetEvent[],
+): Promise<number> {
+  if (!events.every(isStorable))
+    throw new FootbridgeError('bad_request', { detail: 'an event with an id or name that is none' });
+  const [row] = await q.run<{ put: number }>(PUT, [
+    target,
+    events.map(({ id }) => id),
+    events.map(({ name }) => name),
+    events.map(({ about }) => subjectOf(about)),
+    events.map(({ at }) => (Number.isNaN(at.getTime()) ? null : at)),
+  ]);
+  return row?.put ?? 0;
+}
+
+/** The ids of any target are well below this. */
+const MAX_LENGTH = 255;
+const CONTROL = /[\u0000-\u001f\u007f]/;
+const isText = (text: string) =>
+  text !== '' && text.length <= MAX_LENGTH && !CONTROL.test(text) && text.isWellFormed();
+
+/** PostgreSQL stores no NUL. */
+export const isStorable = ({ id, name, about }: TargetEvent): boolean =>
+  isText(id) && isText(name) && (about.kind === 'nothing-of-ours' || isText(idOf(about)));
+
+const idOf = (about: Exclude<About, { readonly kind: 'nothing-of-ours' }>): string =>
+  about.kind === 'person-connection' ? about.targetUserId : about.targetOrganizationId;
+
+/** As the table has it. */
+const subjectOf = (about: About): string | null =>
+  about.kind === 'nothing-of-ours' ? null : `${about.kind}/${idOf(about)}`;
+
+const TAKE = statement(`select target, id, name, subject from target_events where done_at is null
+  order by received_at limit $1 for update skip locked`);
+
+/** The longest waiting ones, which are this transaction's alone until it ends. */
+export async function takeEvents(tx: Queryable, limit: number): Promise<WaitingEvent[]> {
+  const rows = await tx.run<Omit<WaitingEvent, 'about'> & { readonly subject: string }>(TAKE, [limit]);
+  return rows.map(({ subject, ...event }) => {
+    const slash = subject.indexOf('/');
+    const kind = subject.slice(0, slash) as WaitingEvent['about']['kind'];
+    return { ...event, about: { kind, id: subject.slice(slash + 1) } };
+  });
+}
+
+const DONE = statement(`update target_events set done_at = now()
+  where (target, id) in (select * from unnest($1::text[], $2::text[]))`);
+
+export async function finishEvents(tx: Queryable, events: readonly WaitingEvent[]): Promise<void> {
+  await tx.run(DONE, [events.map(({ target }) => target), events.map(({ id }) => id)]);
+}
+
+/** Longer than any target sends an event again, and as long as somebody may ask what came. */
+export const SWEEP_EVENTS = statement(`with gone as (delete from target_events where (target, id) in (
+    select target, id from target_events where received_at < now() - interval '30 days' limit $1) returning 1)
+  select count(*)::int as gone from gone`);
