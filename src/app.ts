@@ -9,6 +9,7 @@ import { unprovedWrites } from './credentials/self-test.ts';
 import { deskOf } from './desk.ts';
 import { openGround } from './ground.ts';
 import { listen, stopListening } from './listener.ts';
+import { countLegacyWrites } from './migration/claim-tokens/legacy-writes.ts';
 import { countWork } from './migration/moving/target-work.ts';
 import { healthOf } from './observability/health.ts';
 import { openMetrics } from './observability/metrics.ts';
@@ -45,6 +46,7 @@ export async function openApp(settings: Settings): Promise<App> {
     opSessions: () => countSessions(db),
     legacySessions: () => countLegacySessions(db),
     deliveries: () => countDeliveries(db),
+    legacyWrites: () => countLegacyWrites(db),
     oldestDeliverySeconds: () => oldestWaitingSeconds(db),
   });
   if (unproved.length > 0)

@@ -6,9 +6,10 @@ import { readFileSync } from 'node:fs';
 import { LineCounter, parseDocument, stringify, visit } from 'yaml';
 import { z } from 'zod';
 import { passwordSettings } from './credentials/password-settings.ts';
-import { legacyStores } from './legacy/legacy-settings.ts';
+import { legacyStores, writesOf } from './legacy/legacy-settings.ts';
 import { writeOut } from './legacy/shorthand.ts';
 import { mailSettings } from './mail/mail-settings.ts';
+import { claimTokensSettings, wrongClaimTokens } from './migration/claim-tokens/claim-settings.ts';
 import { dropInSettings, wrongDropIns } from './migration/drop-ins/drop-in-settings.ts';
 import { pagesSettings } from './provider/pages/pages-settings.ts';
 import { providerSettings, wrongTargets } from './provider/provider-settings.ts';
@@ -55,6 +56,7 @@ const shape = z.strictObject({
   passwords: passwordSettings.prefault({}),
   targets: targetSettings,
   dropIns: dropInSettings,
+  claimTokens: claimTokensSettings,
   mail: mailSettings.optional().describe('How we send mail; without it only targets write to people.'),
   legacySessions: legacySessionSettings,
   sessions: sessionSettings.prefault({}),
@@ -76,11 +78,14 @@ const shape = z.strictObject({
     .prefault({}),
 });
 export const settings = shape.superRefine(
-  ({ provider, targets, dropIns, legacy, legacySessions, sessions }, context) => {
+  ({ provider, targets, dropIns, claimTokens, legacy, legacySessions, sessions }, context) => {
     for (const { path, message } of wrongTargets(provider, targets))
       context.addIssue({ code: 'custom', path: ['provider', ...path], message });
     for (const { path, message } of wrongDropIns(dropIns, targets))
       context.addIssue({ code: 'custom', path: ['dropIns', ...path], message });
+    const writes = new Set(legacy.stores.flatMap((store) => [...writesOf(store)]));
+    for (const { path, message } of wrongClaimTokens(claimTokens, { targets, writes }))
+      context.addIssue({ code: 'custom', path: ['claimTokens', ...path], message });
     const stores = legacy.stores.map(({ store }) => store);
     for (const { path, message } of wrongStores(legacySessions, stores))
       context.addIssue({ code: 'custom', path: ['legacySessions', ...path], message });

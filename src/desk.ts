@@ -44,6 +44,8 @@ export function deskOf(ground: Ground, { actor, configFile }: DeskOptions): Desk
     batchEngine,
     mailer,
     endings,
+    claimTokens: settings.claimTokens,
+    issuer,
     lifetimes,
     legacySettings: settings.legacy,
     schema: () => schemaStatus({ url: settings.database.url.reveal() }),

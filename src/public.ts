@@ -4,6 +4,7 @@ import { nowSeconds } from './clock.ts';
 import type { Ground } from './ground.ts';
 import type { CarryingDeps } from './migration/carrying.ts';
 import { carryFor } from './migration/carrying.ts';
+import { claimRoutes } from './migration/claim-tokens/claim-routes.ts';
 import { dropInsRoutes } from './migration/drop-ins/drop-ins-routes.ts';
 import { ensureRoutes } from './migration/ensure-routes.ts';
 import type { AtLoginDeps } from './migration/hooks/at-login.ts';
@@ -24,12 +25,22 @@ import { openPages } from './provider/pages/index.ts';
 import { passwordProof } from './provider/password-proof.ts';
 import { openScopes } from './provider/request-scope.ts';
 import { Throttle } from './provider/throttle.ts';
+import { openSelfLinking } from './self-linking.ts';
 import { peekOffer, takeOffer } from './sessions/hand-overs.ts';
 import { sessionsRoutes } from './sessions/sessions-routes.ts';
 import { openSideBySide } from './side-by-side.ts';
 import type { Watch } from './store/watch.ts';
+import { organizationsRoutes } from './sync/organizations-routes.ts';
+import { webhooksRoutes } from './sync/webhooks-routes.ts';
 import { idpIdOf } from './targets/resources.ts';
-import { checkRegularly, followBatches, followKeys, resumeRegularly, sweepRegularly } from './upkeep.ts';
+import {
+  checkRegularly,
+  followBatches,
+  followKeys,
+  linkRegularly,
+  resumeRegularly,
+  sweepRegularly,
+} from './upkeep.ts';
 
 export interface PublicParts extends Ground {
   readonly metrics: Metrics;
@@ -113,6 +124,7 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
   const scopes = openScopes();
   const beside = openSideBySide({ ...parts, scopes });
   const { legacySessions, targetSessions, backchannel } = beside;
+  const selfLinking = openSelfLinking(parts);
   const throttle = new Throttle(db, keyring, provider.login);
   const { targetOf, carry, provePassword, links, atLogin, onward } = openMoving(parts, {
     throttle,
@@ -155,6 +167,8 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
     targetLink: links.linkFor,
     onward,
     ...(jwtIdpTarget ? { jwtIdpTarget } : {}),
+    ...(selfLinking.claiming ? { claiming: selfLinking.claiming } : {}),
+    organizationsOf: selfLinking.organizationsOf,
     carry,
     ...(settings.legacySessions.length > 0 ? { legacySessions, offers } : {}),
     endings: parts.endings,
@@ -196,6 +210,17 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
         ensuring: (id) =>
           provider.clients.find(({ clientId, mayEnsure }) => clientId === id && mayEnsure.length > 0),
       }),
+      claimRoutes({
+        db,
+        directory,
+        claimTokens: settings.claimTokens,
+        issuer: provider.issuer,
+        pseudonym: audit.pseudonym,
+        enforcement: selfLinking.enforcement,
+        resolveToken,
+        onError,
+        mayIssue: (id) => provider.clients.find(({ clientId }) => clientId === id)?.mayIssueClaimTokens ?? [],
+      }),
       dropInsRoutes({
         db,
         keyring,
@@ -219,6 +244,8 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
         onError,
         onCall: (call) => metrics.hookCalls.inc(call),
       }),
+      webhooksRoutes({ db, targets, onError }),
+      organizationsRoutes({ db, targets, resolveToken, nowSeconds, onError }),
       sessionsRoutes({
         apps: settings.legacySessions,
         clients: provider.clients,
@@ -242,5 +269,6 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
   closers.push(resumeRegularly(parts));
   closers.push(followBatches(parts.batchEngine));
   closers.push(checkRegularly(parts, beside));
+  closers.push(linkRegularly(parts, selfLinking));
   return front;
 }

@@ -9,12 +9,14 @@ import { loadKeys } from './provider/keys.ts';
 import { SWEEP_LOOKUP_RATES } from './provider/lookup-rate.ts';
 import { sweepRecords } from './provider/records.ts';
 import type { Throttle } from './provider/throttle.ts';
+import type { SelfLinking } from './self-linking.ts';
 import type { LegacySessions } from './sessions/legacy-sessions.ts';
 import type { PeopleWatch } from './sessions/people-watch.ts';
 import { sweepSessions } from './sessions/sweeper.ts';
 import type { TargetSessions } from './sessions/targets/open.ts';
 import type { Db } from './store/db.ts';
 import type { Keyring } from './store/encryption.ts';
+import { sweepSync } from './sync/sweeper.ts';
 
 export interface UpkeepDeps {
   readonly settings: Settings;
@@ -52,6 +54,7 @@ export function sweepRegularly({ db, log, settings }: UpkeepDeps, throttle: Thro
       await sweepRecords(db);
       await sweepMigration(db);
       await sweepSessions(db, settings.sessions);
+      await sweepSync(db);
       await sweep(db, SWEEP_LOOKUP_RATES);
       await throttle.sweep();
     } catch (error) {
@@ -102,6 +105,16 @@ export function checkRegularly(
     regularly(CHECK_EVERY_MS, () => targetSessions.poll(), { onError }),
     regularly(WATCH_EVERY_MS, () => watch.round(), { onError }),
   ];
+  return async () => void (await Promise.all(stops.map((stop) => stop())));
+}
+
+/** What people's own links have asked for: letters, what the legacy store is told, memberships. */
+export function linkRegularly(
+  { log }: Pick<UpkeepDeps, 'log'>,
+  { rounds }: Pick<SelfLinking, 'rounds'>,
+): () => Promise<void> {
+  const onError = (error: unknown) => log.debug({ error }, 'what links have asked for waits');
+  const stops = rounds.map(({ everyMs, round }) => regularly(everyMs, round, { onError }));
   return async () => void (await Promise.all(stops.map((stop) => stop())));
 }
 

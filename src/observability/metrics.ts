@@ -20,6 +20,7 @@ export interface Sources {
       readonly dead: number;
     }[]
   >;
+  readonly legacyWrites: () => Promise<number | undefined>;
   /** Of the delivery that waits longest; 0: none waits. */
   readonly oldestDeliverySeconds: () => Promise<number | undefined>;
 }
@@ -35,6 +36,9 @@ export interface Metrics {
   readonly moves: Counter<'target' | 'road' | 'result'>;
   readonly moveSeconds: Histogram<'target' | 'road'>;
   readonly dropInCalls: Counter<'dropIn' | 'result'>;
+  readonly claims: Counter<'target' | 'purpose' | 'outcome'>;
+  readonly membershipReads: Counter<'target' | 'result'>;
+  readonly legacyWrites: Gauge;
   readonly hookCalls: Counter<'target' | 'hook' | 'call' | 'result'>;
   readonly lookups: Counter<'target' | 'found'>;
   readonly legacySessions: Counter<'app' | 'outcome'>;
@@ -59,6 +63,7 @@ export function openMetrics(): Metrics {
     opSessions: async () => undefined,
     legacySessions: async () => [],
     deliveries: async () => [],
+    legacyWrites: async () => undefined,
     oldestDeliverySeconds: async () => undefined,
   };
   const registry = new Registry();
@@ -139,6 +144,28 @@ export function openMetrics(): Metrics {
       help: 'Passwords and people that other systems asked for in a contract of their own, by result.',
       labelNames: ['dropIn', 'result'],
       registers,
+    }),
+    claims: new Counter({
+      name: 'footbridge_claims_total',
+      help: 'Links of accounts and sign-ins at a target, by what became of them.',
+      labelNames: ['target', 'purpose', 'outcome'],
+      registers,
+    }),
+    membershipReads: new Counter({
+      name: 'footbridge_membership_reads_total',
+      help: 'Members of linked organizations read at their target, by what came of it.',
+      labelNames: ['target', 'result'],
+      registers,
+    }),
+    legacyWrites: new Gauge({
+      name: 'footbridge_legacy_writes_waiting',
+      help: 'What the legacy store is still to be told of links.',
+      registers,
+      async collect() {
+        const waiting = await sources.legacyWrites().catch(() => undefined);
+        if (waiting === undefined) this.remove();
+        else this.set(waiting);
+      },
     }),
     hookCalls: new Counter({
       name: 'footbridge_hook_calls_total',

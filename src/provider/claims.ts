@@ -10,6 +10,16 @@ import { startedAt } from './session-lives.ts';
 /** The single-use right to fetch the secrets of the user who just logged in; only for a target's own client. */
 export const TICKET_CLAIM = 'urn:footbridge:ticket';
 
+/** What somebody is in their organizations; with scope `roles`, where organizations can be linked. */
+export const ORGANIZATIONS_CLAIM = 'urn:footbridge:organizations';
+
+export interface OrganizationClaim {
+  /** The store's id with its prefix, as `sub` is a person's. */
+  readonly id: string;
+  readonly name: string;
+  readonly roles: readonly string[];
+}
+
 /** Claims by scope, as the discovery document lists them. */
 export const CLAIMS_BY_SCOPE = {
   openid: ['sub', 'acr', 'amr', 'auth_time', TICKET_CLAIM],
@@ -37,6 +47,7 @@ export function userClaims(user: User): AccountClaims {
 }
 
 export interface ClaimsOptions {
+  readonly organizationsOf?: ((user: User) => Promise<readonly OrganizationClaim[]>) | undefined;
   /** Whether this client wants its profile claims in the ID token as well. */
   readonly claimsInIdToken: (clientId: string) => boolean;
   /** The ticket for this login and client; undefined when it is no target's client. */
@@ -69,7 +80,7 @@ export function accountOf(
   const mark = (token ?? {}) as LoginMark;
   return {
     accountId: user.sub,
-    async claims(use, _scope, requested) {
+    async claims(use, scope, requested) {
       const clientId = ctx.oidc.client?.clientId ?? '';
       const authTime = mark.authTime ?? mark.extra?.auth_time;
       const ticket =
@@ -82,7 +93,14 @@ export function accountOf(
               sessionUid: mark.sessionUid,
             })
           : undefined;
-      const all = { ...userClaims(user), ...(ticket ? { [TICKET_CLAIM]: ticket } : {}) };
+      const organizations = scope.split(' ').includes('roles')
+        ? await options.organizationsOf?.(user)
+        : undefined;
+      const all = {
+        ...userClaims(user),
+        ...(ticket ? { [TICKET_CLAIM]: ticket } : {}),
+        ...(organizations?.length ? { [ORGANIZATIONS_CLAIM]: organizations } : {}),
+      } as AccountClaims;
       if (use !== 'id_token' || options.claimsInIdToken(clientId)) return all;
       // A client that calls userinfo gets a short ID token: the subject, the ticket, and what it asked for by name.
       const wanted = new Set(['sub', TICKET_CLAIM, ...Object.keys(requested ?? {})]);

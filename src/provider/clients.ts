@@ -1,7 +1,7 @@
 /** Client settings as oidc-provider's metadata (OpenID Connect Dynamic Client Registration 1.0, section 2). */
 import type { ClientMetadata } from 'oidc-provider';
 import type { Target, Targets } from '../targets/target.ts';
-import { JWT_IDP_CLIENT } from './jwt-idp-client.ts';
+import { JWT_IDP_CLIENT } from './own-clients.ts';
 import type { ClientSettings, ProviderSettings } from './provider-settings.ts';
 
 /** The target that a login at a client is for: the client's own, or the one that it leads to. */

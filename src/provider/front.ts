@@ -6,7 +6,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type Router from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
-import { errors } from 'oidc-provider';
 import { FactorUses } from '../credentials/factor-uses.ts';
 import { FootbridgeError } from '../errors.ts';
 import { appendAudit } from '../store/audit-log.ts';
@@ -14,28 +13,35 @@ import type { Db } from '../store/db.ts';
 import type { Part } from '../store/statement.ts';
 import type { Target } from '../targets/target.ts';
 import type { Offers } from './asking-apps.ts';
+import type { ClaimingOptions, ClaimingParts, ClaimPages } from './claiming/index.ts';
+import { openClaimPages } from './claiming/index.ts';
 import { sessionCookieName } from './cookies.ts';
 import { Answered, fail } from './failure.ts';
 import { guard, securityHeaders } from './guard.ts';
 import type { JwtIdpOptions } from './jwt-idp.ts';
 import { jwtIdpRoutes, proveNow } from './jwt-idp.ts';
-import { JWT_IDP_CLIENT } from './jwt-idp-client.ts';
 import type { ProviderKeys } from './keys.ts';
 import type { LoginRoutesOptions } from './login-routes.ts';
 import { loginRoutes } from './login-routes.ts';
 import type { BackchannelLogout } from './logout.ts';
 import { LookupRate } from './lookup-rate.ts';
-import type { ErrorKind, Page, Pages } from './pages/index.ts';
+import { CLAIM_CLIENT, JWT_IDP_CLIENT } from './own-clients.ts';
+import type { Pages } from './pages/index.ts';
 import type { ProviderOptions } from './provider.ts';
 import { createProvider } from './provider.ts';
+import type { PageRenderer } from './rendering.ts';
+import { renderer, renderings } from './rendering.ts';
 import { RaceLost, RequestScope } from './request-scope.ts';
 import { signedInElsewhere } from './signed-in-elsewhere.ts';
 
 /** What logins need and the front makes. */
-type FrontsOwn = 'uses' | 'relyingParty' | 'suspect' | 'lookups';
+type FrontsOwn = 'uses' | 'relyingParty' | 'suspect' | 'lookups' | 'claimPages';
 
 export interface FrontOptions
-  extends Omit<ProviderOptions, 'keys' | 'renderError' | 'renderLogout' | 'renderLoggedOut'>,
+  extends Omit<
+      ProviderOptions,
+      'keys' | 'renderError' | 'renderLogout' | 'renderLoggedOut' | 'hasClaimTokens'
+    >,
     Omit<
       LoginRoutesOptions,
       'provider' | 'renderPage' | 'scopes' | 'issuer' | 'clientName' | 'lifetimes' | FrontsOwn
@@ -45,6 +51,8 @@ export interface FrontOptions
   /** Whose JWT hand-over we do, where the settings name one. */
   readonly jwtIdpTarget?: Target;
   readonly backchannel: BackchannelLogout;
+  /** What people need who link their accounts; absent: nobody does. */
+  readonly claiming?: ClaimingParts;
   /** One-time tokens by which legacy apps say who is signed in there; without them nobody comes by a hand-over. */
   readonly offers?: Offers;
   /** Other rooms' routes on the public listener. */
@@ -86,7 +94,13 @@ function build(options: FrontOptions, keys: ProviderKeys): ReturnType<Provider['
   const render = renderer(options);
   const names = new Map(options.settings.clients.map((client) => [client.clientId, client.name]));
   names.set(JWT_IDP_CLIENT, options.jwtIdpTarget?.displayName);
-  const provider = createProvider({ ...options, keys, ...renderings(names, render, options.backchannel) });
+  names.set(CLAIM_CLIENT, undefined);
+  const provider = createProvider({
+    ...options,
+    keys,
+    hasClaimTokens: options.claiming !== undefined,
+    ...renderings(names, render, options.backchannel),
+  });
   options.backchannel.attach(provider);
   provider.on('server_error', (ctx: KoaContextWithOIDC, error) => options.onError(error, ctx.path));
   (provider as unknown as NodeJS.EventEmitter).on('error', (error: unknown) =>
@@ -94,9 +108,11 @@ function build(options: FrontOptions, keys: ProviderKeys): ReturnType<Provider['
   );
   const { issuer, trustedProxies, lifetimes } = options.settings;
   const own = factorDeps(options);
+  const claimPages = claimPagesOf(options, { provider, renderPage: render.page, lookups: own.lookups });
   const login = loginRoutes({
     ...options,
     ...own,
+    claimPages,
     provider,
     issuer,
     lifetimes,
@@ -120,10 +136,23 @@ function build(options: FrontOptions, keys: ProviderKeys): ReturnType<Provider['
   for (const middleware of middlewares) use(middleware);
   const door: ProviderDoor = { resolveToken: (token) => resolveToken(provider, token) };
   const handOver = handOverRoutes(options, { provider, keys: keys.jwtIdp, renderPage: render.page });
-  for (const router of [login, ...handOver, ...routers, ...options.routers(door)]) {
+  const ours = [login, ...(claimPages ? [claimPages.routes] : []), ...handOver];
+  for (const router of [...ours, ...routers, ...options.routers(door)]) {
     use(router.routes() as Middleware);
   }
   return provider.callback();
+}
+
+function claimPagesOf(
+  options: FrontOptions,
+  made: Pick<ClaimingOptions, 'provider' | 'renderPage' | 'lookups'>,
+): ClaimPages | undefined {
+  const { claiming, settings, db, keyring, directory, scopes, endings, watch, onError } = options;
+  if (!claiming) return undefined;
+  const { issuer, lifetimes } = settings;
+  const { targets } = claiming.claiming;
+  const shared = { db, keyring, directory, targets, scopes, endings, watch, onError };
+  return openClaimPages({ ...claiming, ...made, ...shared, issuer, lifetimes });
 }
 
 function handOverRoutes(
@@ -137,7 +166,11 @@ function handOverRoutes(
   return [jwtIdpRoutes({ ...made, settings: jwtIdp, target, issuer, lifetimes, keyring, directory, prove })];
 }
 
-function factorDeps({ db, keyring, settings }: FrontOptions): Pick<LoginRoutesOptions, FrontsOwn> {
+function factorDeps({
+  db,
+  keyring,
+  settings,
+}: FrontOptions): Pick<LoginRoutesOptions, Exclude<FrontsOwn, 'claimPages'>> {
   const { origin, hostname } = new URL(settings.issuer);
   const { rpId = hostname, userVerification } = settings.login.passkeys;
   return {
@@ -150,7 +183,7 @@ function factorDeps({ db, keyring, settings }: FrontOptions): Pick<LoginRoutesOp
 }
 
 const ROUTES =
-  /^\/(\.well-known|auth|token|me|jwks|request|session|login|jwt|migration|hooks|drop-ins|legacy|assets)(?:\/|$)/;
+  /^\/(\.well-known|auth|token|me|jwks|request|session|login|claim|jwt|migration|hooks|webhooks|drop-ins|legacy|assets)(?:\/|$)/;
 
 function measured({ onRequest }: FrontOptions): Middleware {
   return async (ctx, next) => {
@@ -160,6 +193,9 @@ function measured({ onRequest }: FrontOptions): Middleware {
     onRequest?.({ route: ROUTES.exec(ctx.path)?.[1] ?? 'other', status: ctx.status, seconds });
   };
 }
+
+/** For the log: a link's secret is in its path. */
+const placeOf = ({ path }: Pick<Context, 'path'>) => (/^\/claim\//.test(path) ? '/claim' : path);
 
 /** Errors become answers here, whatever they went through. */
 function failures(options: FrontOptions, renderError: ReturnType<typeof renderer>['error']): Middleware {
@@ -172,7 +208,7 @@ function failures(options: FrontOptions, renderError: ReturnType<typeof renderer
       if (error instanceof Answered) return;
       // A lost race is a double click or a replay: nothing of ours failed.
       const isOurs = error instanceof FootbridgeError ? error.status >= 500 : !(error instanceof RaceLost);
-      if (isOurs) options.onError(error, ctx.path);
+      if (isOurs) options.onError(error, placeOf(ctx));
       fail(ctx, error, renderError);
     }
   };
@@ -216,73 +252,6 @@ function unitOfWork({ scopes, db }: FrontOptions): Middleware {
       await scope.flush();
     });
   };
-}
-
-type PageRenderer = (ctx: Context, page: Page, status?: number) => void;
-
-function renderer({ pages }: FrontOptions) {
-  const page: PageRenderer = (ctx, content, status = 200) => {
-    const uiLocales = ctx.state.uiLocales ?? ctx.query.ui_locales;
-    const locale = pages.chooseLocale({
-      ...(typeof uiLocales === 'string' ? { uiLocales } : {}),
-      ...(ctx.headers['accept-language'] ? { acceptLanguage: ctx.headers['accept-language'] } : {}),
-    });
-    ctx.status = status;
-    ctx.type = 'html';
-    ctx.set('Cache-Control', 'no-store');
-    ctx.set('Content-Language', locale);
-    ctx.set('Vary', 'Accept-Language');
-    if (content.page === 'passkey') allowOwnScript(ctx);
-    if (status === 401) ctx.set('WWW-Authenticate', 'FormBased');
-    ctx.body = pages.render(content, { locale });
-  };
-  const error = (ctx: Context, content: { kind: ErrorKind; retryAfterSeconds?: number; detail?: string }) =>
-    page(ctx, { page: 'error', ...content }, ctx.status);
-  return { page, error };
-}
-
-function allowOwnScript(ctx: Context): void {
-  const policy = ctx.response.get('Content-Security-Policy');
-  ctx.set('Content-Security-Policy', policy.replace("script-src 'none'", "script-src 'self'"));
-}
-
-/** The library's own pages load a font from another site; none of them is shown. */
-function renderings(
-  names: ReadonlyMap<string, string | undefined>,
-  render: ReturnType<typeof renderer>,
-  backchannel: Pick<BackchannelLogout, 'page'>,
-) {
-  const clientNameOf = (ctx: KoaContextWithOIDC) => {
-    const name = ctx.oidc.client && names.get(ctx.oidc.client.clientId);
-    return name ? { clientName: name } : {};
-  };
-  return {
-    renderError: async (
-      ctx: KoaContextWithOIDC,
-      out: { error: string; error_description?: string | undefined },
-      error: Error,
-    ) => {
-      const kind = errorKind(ctx, out, error);
-      render.error(ctx as unknown as Context, {
-        kind,
-        ...(kind === 'client' && out.error_description ? { detail: out.error_description } : {}),
-      });
-    },
-    renderLogout: async (ctx: KoaContextWithOIDC, form: string) => {
-      const [, action = '', xsrf = ''] =
-        /action="([^"]*)"><input type="hidden" name="xsrf" value="([^"]*)"/.exec(form) ?? [];
-      render.page(ctx as unknown as Context, { page: 'confirm-logout', action, xsrf, ...clientNameOf(ctx) });
-    },
-    renderLoggedOut: async (ctx: KoaContextWithOIDC) =>
-      render.page(ctx as unknown as Context, await backchannel.page(ctx as unknown as Context)),
-  };
-}
-
-function errorKind(ctx: KoaContextWithOIDC, out: { error: string }, error: Error): ErrorKind {
-  if (error instanceof errors.SessionNotFound) return ctx.headers.cookie ? 'expired' : 'no_cookies';
-  if (out.error === 'temporarily_unavailable') return 'storage_down';
-  if (out.error === 'server_error') return 'internal';
-  return 'client';
 }
 
 /** An access token of the client_credentials grant, as the API's callers present it (RFC 6750). */

@@ -19,13 +19,13 @@ import type { Part } from '../store/statement.ts';
 import type { Target } from '../targets/target.ts';
 import type { User } from '../user.ts';
 import { isSecure } from './cookies.ts';
-import { JWT_IDP_CLIENT, JWT_IDP_PATH, jwtIdpIssuer, RETURN_PATH } from './jwt-idp-client.ts';
 import type { JwtIdpSettings } from './jwt-idp-settings.ts';
 import { jwtIdpClaims, jwtIdpToken, publicKeys } from './jwt-idp-token.ts';
 import type { HandOver } from './jwt-relay.ts';
 import { relay } from './jwt-relay.ts';
 import { goOn } from './login-end.ts';
 import { LoginForms } from './login-forms.ts';
+import { JWT_IDP_CLIENT, JWT_IDP_PATH, jwtIdpIssuer, ownLoginPath, RETURN_PATH } from './own-clients.ts';
 import type { Page } from './pages/index.ts';
 import type { SessionLifetimes } from './session-lives.ts';
 import { isTooOld } from './session-lives.ts';
@@ -136,19 +136,12 @@ class JwtIdp {
     const { keyring, issuer } = this.#options;
     const nonce = randomBytes(16).toString('base64url');
     const begun = JSON.stringify({ ...handOver, at: nowSeconds(), nonce });
-    const params = new URLSearchParams({
-      client_id: JWT_IDP_CLIENT,
-      redirect_uri: `${issuer}${RETURN_PATH}`,
-      response_type: 'code',
-      scope: 'openid',
-      state: keyring.seal('jwt-idp', begun, issuer),
-      // Nobody knows its verifier: the code cannot be redeemed.
-      code_challenge: randomBytes(32).toString('base64url'),
-      code_challenge_method: 'S256',
-      ...more,
-    });
     this.#setCookie(ctx, nonce, LOGIN_SECONDS);
-    goOn(ctx, `/auth?${params}`);
+    const state = keyring.seal('jwt-idp', begun, issuer);
+    goOn(
+      ctx,
+      ownLoginPath({ client_id: JWT_IDP_CLIENT, redirect_uri: `${issuer}${RETURN_PATH}`, state, ...more }),
+    );
   }
 
   #begun(ctx: Context): (HandOver & { at: number; isThisBrowser: boolean }) | undefined {

@@ -8,6 +8,7 @@ import { type FootbridgeError, isFootbridgeError } from '../errors.ts';
 import type { Target } from '../targets/target.ts';
 import type { User } from '../user.ts';
 import { restOf } from './answer-floor.ts';
+import type { ClaimStep } from './claiming/claim-at-login.ts';
 import { Answered } from './failure.ts';
 import { LOGIN_PATH } from './interaction-cookie.ts';
 import { provePassword } from './login.ts';
@@ -55,6 +56,9 @@ export class LoginFlow {
     if (choice === 'other') return ctx.redirect(`${LOGIN_PATH}/${interaction.uid}?as=other`);
     if (choice === 'continue' && (await this.#rememberedUser(interaction)))
       return finish(ctx, interaction, { select_account: {}, consent: {} });
+    const step = this.#options.claimPages?.atLogin.opened(interaction, form.get('step'));
+    if (step && choice === 'link') return this.#options.claimPages?.atLogin.link(ctx, interaction, step);
+    if (step && choice === 'later') return this.#later(ctx, interaction, step);
     await this.#step(ctx, interaction, form).catch((error) =>
       this.#outage(ctx, interaction, { username: form.get('username') ?? '', ...ticked(form), error }),
     );
@@ -66,6 +70,37 @@ export class LoginFlow {
     if (step !== null) return this.#factor(ctx, interaction, form, step);
     if (!lead || form.has('password')) return this.#password(ctx, interaction, form);
     return this.#identified(ctx, interaction, { lead, username: form.get('username') ?? '' });
+  }
+
+  /** Signing in at a target: there, and back here as whoever is linked to the account there. */
+  async signInWith(ctx: Context): Promise<void> {
+    const interaction = await this.#interaction(ctx);
+    const come = await this.#signIn(ctx).enter(ctx, interaction);
+    if (!come) return;
+    const { entry, amr } = come;
+    const writes = this.#options.watch?.parts(entry) ?? [];
+    const proof = { kind: 'proved', user: entry.user, amr, writes } as const;
+    await logIn(this.#options, ctx, { interaction, proof, remember: false });
+  }
+
+  async linkInstead(ctx: Context): Promise<void> {
+    await this.#signIn(ctx).choose(ctx, await this.#interaction(ctx));
+  }
+
+  #signIn(ctx: Context) {
+    const { claimPages, renderPage } = this.#options;
+    if (claimPages) return claimPages.signInWith;
+    renderPage(ctx, { page: 'error', kind: 'not_found' }, 404);
+    throw new Answered();
+  }
+
+  /** "Not now", said to a page that asked to link: the login goes on as it would have. */
+  async #later(ctx: Context, interaction: Interaction, step: ClaimStep): Promise<void> {
+    const proved = await this.#options.claimPages?.atLogin.later(ctx, step);
+    if (!proved) return this.#pages.login(ctx, interaction, { problem: 'expired' }, 400);
+    const { user, amr, entry, remember } = proved;
+    const writes = this.#options.watch?.parts(entry) ?? [];
+    await logIn(this.#options, ctx, { interaction, proof: { kind: 'proved', user, amr, writes }, remember });
   }
 
   #lead({ params }: Interaction): Target | undefined {
@@ -202,8 +237,11 @@ export class LoginFlow {
           200,
         );
       }
-      case 'proved':
+      case 'proved': {
+        if (await this.#options.claimPages?.atLogin.stops(ctx, interaction, { ...proof, remember }))
+          return currentScope(this.#options.scopes).also(...proof.writes);
         return logIn(this.#options, ctx, { interaction, proof, remember });
+      }
     }
   }
 

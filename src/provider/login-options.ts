@@ -6,6 +6,7 @@ import type { Endings } from '../sessions/ending/ending.ts';
 import type { LegacySessions } from '../sessions/legacy-sessions.ts';
 import type { Keyring } from '../store/encryption.ts';
 import type { User } from '../user.ts';
+import type { ClaimPages } from './claiming/index.ts';
 import type { LoginDeps, Proof } from './login-limits.ts';
 import type { LookupRate } from './lookup-rate.ts';
 import type { Onward } from './onward.ts';
@@ -26,6 +27,8 @@ export interface LoginRoutesOptions extends LoginDeps {
   readonly targetLink: (target: string, user: User) => Promise<TargetLink> | TargetLink;
   /** People who go on to a target while they log in; absent: nobody does. */
   readonly onward?: Onward;
+  /** People who sign in at a target, and people whose old login ends; absent: there are none. */
+  readonly claimPages?: Pick<ClaimPages, 'signInWith' | 'atLogin'> | undefined;
   readonly lookups: LookupRate;
   /** Absent: there is no legacy app with sessions, and nobody is asked about any. */
   readonly legacySessions?: LegacySessions;

@@ -7,7 +7,7 @@ import type { Interaction, LoginRoutesOptions } from './login-options.ts';
 import type { Page } from './pages/index.ts';
 import type { LoginPage } from './pages/page.ts';
 
-type PagesOptions = Pick<LoginRoutesOptions, 'clientName' | 'renderPage' | 'lifetimes'>;
+type PagesOptions = Pick<LoginRoutesOptions, 'clientName' | 'renderPage' | 'lifetimes' | 'claimPages'>;
 
 export class LoginPages {
   readonly #options: PagesOptions;
@@ -24,12 +24,14 @@ export class LoginPages {
     const username = hint === undefined ? {} : { username: hint };
     const { remember: chosen, ...rest } = more;
     const isAsked = this.#options.lifetimes.rememberedSeconds > 0;
+    const signInWith = this.#options.claimPages?.signInWith.offered(interaction) ?? [];
     const remember = isAsked ? { remember: chosen ?? 'offered' } : {};
     const page: LoginPage = {
       page: 'login',
       ...this.#common(interaction),
       ...username,
       ...remember,
+      ...(signInWith.length > 0 ? { signInWith } : {}),
       ...rest,
     };
     this.render(ctx, interaction, page, status);

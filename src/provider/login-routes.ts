@@ -13,5 +13,7 @@ export function loginRoutes(options: LoginRoutesOptions): Router {
   router.get('/', (ctx) => flow.show(ctx as Context));
   router.post('/', (ctx) => flow.submit(ctx as Context));
   router.get('/cancel', (ctx) => flow.cancel(ctx as Context));
+  router.get('/with/:target', (ctx) => flow.signInWith(ctx as Context));
+  router.post('/with/:target', (ctx) => flow.linkInstead(ctx as Context));
   return router;
 }

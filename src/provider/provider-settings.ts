@@ -2,8 +2,8 @@
 import { z } from 'zod';
 import { count, httpOrigin, httpUrl, secret } from '../settings.ts';
 import type { TargetSettings } from '../targets/target-settings.ts';
-import { JWT_IDP_CLIENT } from './jwt-idp-client.ts';
 import { jwtIdpSettings } from './jwt-idp-settings.ts';
+import { CLAIM_CLIENT, JWT_IDP_CLIENT } from './own-clients.ts';
 
 const DAY = 86_400;
 
@@ -71,6 +71,12 @@ export const clientSettings = z
       .default([])
       .describe(
         'Targets, by name, that this client may have people moved to (POST /migration/users/ensure).',
+      ),
+    mayIssueClaimTokens: z
+      .array(z.string())
+      .default([])
+      .describe(
+        'Targets, by name, for which this client may ask for claim tokens of people who are logged in there (POST /migration/claim-tokens). Whoever has its credentials can then link anybody.',
       ),
     trustedProof: z
       .boolean()
@@ -189,10 +195,10 @@ export const providerSettings = ownSettings.superRefine(({ issuer, login, client
     const message = 'shorter than sessionSeconds: whoever asks to stay signed in would be out sooner';
     context.addIssue({ code: 'custom', path: ['lifetimes', 'rememberedSeconds'], message });
   }
-  const ours = clients.findIndex(({ clientId }) => clientId === JWT_IDP_CLIENT);
-  if (ours >= 0) {
-    const path = ['clients', ours, 'clientId'];
-    context.addIssue({ code: 'custom', path, message: `${JWT_IDP_CLIENT} is a client of our own` });
+  for (const [index, { clientId }] of clients.entries()) {
+    if (![JWT_IDP_CLIENT, CLAIM_CLIENT].includes(clientId)) continue;
+    const path = ['clients', index, 'clientId'];
+    context.addIssue({ code: 'custom', path, message: `${clientId} is a client of our own` });
   }
   const { rpId } = login.passkeys;
   const { hostname } = new URL(issuer);
@@ -226,6 +232,9 @@ export function wrongTargets(
     const at = ['clients', index] as const;
     if (client.leadsTo !== undefined) check(client.leadsTo, [...at, 'leadsTo']);
     for (const [i, name] of client.mayEnsure.entries()) check(name, [...at, 'mayEnsure', i]);
+    for (const [i, name] of client.mayIssueClaimTokens.entries())
+      if (!byName.has(name))
+        wrong.push({ path: [...at, 'mayIssueClaimTokens', i], message: `no target is called ${name}` });
     if (client.leadsTo !== undefined && owned.has(client.clientId))
       wrong.push({ path: [...at, 'leadsTo'], message: 'this client is a target’s own' });
   }

@@ -10,13 +10,13 @@ import type { Keyring } from '../store/encryption.ts';
 import type { User } from '../user.ts';
 import { adapterFactory, asProtocolError } from './adapter.ts';
 import type { ClaimsOptions } from './claims.ts';
-import { accountOf, CLAIMS_BY_SCOPE } from './claims.ts';
+import { accountOf, CLAIMS_BY_SCOPE, ORGANIZATIONS_CLAIM } from './claims.ts';
 import { clientMetadata } from './clients.ts';
 import { cookieSettings } from './cookies.ts';
 import { LOGIN_PATH } from './interaction-cookie.ts';
-import { jwtIdpClient } from './jwt-idp-client.ts';
 import type { ProviderKeys } from './keys.ts';
 import { noteAsker } from './logout.ts';
+import { claimClient, jwtIdpClient } from './own-clients.ts';
 import { interactionPolicyFor } from './policy.ts';
 import type { ProviderSettings } from './provider-settings.ts';
 import type { Scopes } from './request-scope.ts';
@@ -39,6 +39,9 @@ export interface ProviderOptions {
   readonly scopes: Scopes;
   readonly userBySub: (sub: string) => Promise<User | undefined>;
   readonly ticket: ClaimsOptions['ticket'];
+  readonly organizationsOf?: ClaimsOptions['organizationsOf'];
+  /** People log in here to link their account. */
+  readonly hasClaimTokens?: boolean;
   /** Extra claims the mapping names; granted with scope `legacy`. */
   readonly attributeClaims?: readonly string[];
   readonly renderError: NonNullable<Configuration['renderError']>;
@@ -73,6 +76,7 @@ function configuration(options: ProviderOptions): Configuration {
     clients: [
       ...settings.clients.map(clientMetadata),
       ...(settings.jwtIdp ? [jwtIdpClient(settings.issuer)] : []),
+      ...(options.hasClaimTokens ? [claimClient(settings.issuer)] : []),
     ],
     jwks: { keys: keys.signing as NonNullable<Configuration['jwks']>['keys'] },
     cookies: cookieSettings(settings.issuer, keys.cookie),
@@ -81,6 +85,7 @@ function configuration(options: ProviderOptions): Configuration {
     features: features(options),
     claims: {
       ...CLAIMS_BY_SCOPE,
+      ...(options.organizationsOf ? { roles: [...CLAIMS_BY_SCOPE.roles, ORGANIZATIONS_CLAIM] } : {}),
       legacy: [...CLAIMS_BY_SCOPE.legacy, ...(options.attributeClaims ?? [])],
       sid: null,
     },
@@ -100,6 +105,7 @@ function configuration(options: ProviderOptions): Configuration {
       if (user?.state !== 'active' || user.sub !== sub) return undefined;
       return accountOf(user, ctx, token, {
         ticket: options.ticket,
+        organizationsOf: options.organizationsOf,
         claimsInIdToken: (clientId) => clients.get(clientId)?.claimsInIdToken ?? false,
       });
     },

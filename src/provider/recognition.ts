@@ -16,9 +16,9 @@ import type { Part } from '../store/statement.ts';
 import { browserRequest } from './browser-request.ts';
 import type { Mark } from './cookies.ts';
 import { takeSession } from './cookies.ts';
-import { JWT_IDP_CLIENT, JWT_IDP_PATH } from './jwt-idp-client.ts';
 import { hasMovedForGood } from './login-limits.ts';
 import type { LookupRate } from './lookup-rate.ts';
+import { CLAIM_CLIENT, JWT_IDP_CLIENT, JWT_IDP_PATH } from './own-clients.ts';
 import type { ProviderSettings } from './provider-settings.ts';
 import type { RecognisedSessions, Session } from './recognised-sessions.ts';
 import { recordKey } from './records.ts';
@@ -42,7 +42,7 @@ export interface RecognitionDeps {
 /** Goes before the provider and the JWT hand-over, inside the unit of work. */
 export function recognition(deps: RecognitionDeps): Middleware {
   const { provider, settings, loggedOut } = deps;
-  const known = new Set([...settings.clients.map(({ clientId }) => clientId), JWT_IDP_CLIENT]);
+  const known = new Set([...settings.clients.map(({ clientId }) => clientId), JWT_IDP_CLIENT, CLAIM_CLIENT]);
   return async (context, next) => {
     const ctx = context as Context;
     const clientId = clientAt(ctx);

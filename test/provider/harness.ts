@@ -28,6 +28,7 @@ import { openKeyring } from '../../src/store/encryption.ts';
 import type { Credentials, LegacyEntry, TotpSecret, UserState } from '../../src/user.ts';
 import { Browser, field } from '../support/browser.ts';
 import { findBySubsWith } from '../support/find-by-subs.ts';
+import { NO_WRITES } from '../support/no-writes.ts';
 import { freePort } from '../support/ports.ts';
 import { testDatabase } from '../support/postgres.ts';
 
@@ -239,6 +240,7 @@ function directoryOf(stage: Stage): Directory {
     findBySubs: findBySubsWith(findBySub),
     userBySub: async (sub) => (await findBySub(sub))?.user,
     forget: () => undefined,
+    ...NO_WRITES,
     check: async () => undefined,
     close: async () => undefined,
   } as Directory;

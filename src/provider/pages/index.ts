@@ -5,12 +5,13 @@
 import { Eta } from 'eta/core';
 import { FootbridgeError } from '../../errors.ts';
 import { type Asset, type AssetPaths, openAssets } from './assets.ts';
+import { bdi, contactHref, day, href, told } from './drawing.ts';
 import { chooseLocale, type LocaleWish } from './locale.ts';
 import { LOCALES, type Locale, type Page, type View } from './page.ts';
 import type { PagesSettings } from './pages-settings.ts';
 import { SAMPLES } from './samples.ts';
-import { readTheme } from './theme.ts';
-import { backKey, translator, wording } from './wording.ts';
+import { readTheme, type TextKey } from './theme.ts';
+import { backKey, type Translate, translator, wording } from './wording.ts';
 
 export type { Asset } from './assets.ts';
 export type { LocaleWish } from './locale.ts';
@@ -40,7 +41,17 @@ export function openPages(settings: PagesSettings): Pages {
       const t = translator(theme.catalogues[locale]);
       const words = wording(page, { name: settings.name, locale, t });
       const back = page.page === 'error' ? backKey(page) : undefined;
-      return draw(page.page, { page, ...words, back, locale, t, href, site: settings, assets: assets.paths });
+      const calls = callsOf(t, locale);
+      return draw(page.page, {
+        page,
+        ...words,
+        back,
+        locale,
+        t,
+        ...calls,
+        site: settings,
+        assets: assets.paths,
+      });
     },
     asset: (path) => assets.get(path),
     chooseLocale: (wish) => chooseLocale(wish, settings.defaultLocale),
@@ -58,7 +69,17 @@ interface TemplateData {
   readonly [name: string]: unknown;
 }
 
-const NAMES = 'const { page, heading, title, notice, back, locale, t, href, site, assets, icon } = it;';
+/** `told` and `bdi` make HTML, all others text. */
+const callsOf = (t: Translate, locale: Locale) => ({
+  href,
+  bdi,
+  contactHref,
+  told: (key: TextKey, names: Readonly<Record<string, string>>) => told(t, key, names),
+  day: (date: string) => day(date, locale),
+});
+
+const NAMES =
+  'const { page, heading, title, notice, back, locale, t, told, bdi, day, href, contactHref, site, assets, icon } = it;';
 
 /** Templates hold code, as their language does: whoever may write the theme folder may run code here. */
 function compile(templates: ReadonlyMap<string, string>): (name: string, data: TemplateData) => string {
@@ -71,15 +92,6 @@ function compile(templates: ReadonlyMap<string, string>): (name: string, data: T
     }
   }
   return (name, data) => eta.render(`@${name}`, data);
-}
-
-/**
- * Only paths of our own and web addresses: `javascript:` and its like lead nowhere. Blanks and control characters
- * are refused because browsers drop some of them, which makes `/<tab>/evil.example` another site.
- */
-function href(url: string): string {
-  if (/^\/(?![/\\])[^\u0000-\u0020]*$/.test(url)) return url;
-  return URL.canParse(url) && /^(?:https?|mailto):$/.test(new URL(url).protocol) ? url : '#';
 }
 
 function rehearse(pages: Pages): void {

@@ -3,6 +3,18 @@
  * is drawn as `#`. All other text is escaped where it is drawn.
  */
 
+import type {
+  ClaimConfirmPage,
+  ClaimDonePage,
+  ClaimNeededPage,
+  ClaimPage,
+  ClaimProblemPage,
+  ClaimSentPage,
+  SignInUnknownPage,
+} from './claim-page.ts';
+
+export type * from './claim-page.ts';
+
 /** Why a login did not go through. `wrong` is the one answer to an unknown user and to a wrong password. */
 export type LoginProblem =
   | 'wrong'
@@ -39,6 +51,8 @@ export interface LoginPage {
   readonly retryAfterSeconds?: number;
   readonly clientName?: string;
   readonly cancelHref?: string;
+  /** Buttons that lead elsewhere: "Sign in with {name}". */
+  readonly signInWith?: readonly { readonly name: string; readonly href: string }[];
 }
 
 /** Posts `username`, `form_token`: the password, if any is needed, is asked for on the login page. */
@@ -167,6 +181,13 @@ export type Page =
   | ConfirmLogoutPage
   | LoggedOutPage
   | MovedPage
+  | ClaimPage
+  | ClaimConfirmPage
+  | ClaimDonePage
+  | ClaimProblemPage
+  | ClaimSentPage
+  | ClaimNeededPage
+  | SignInUnknownPage
   | ErrorPage
   | FormPostPage;
 

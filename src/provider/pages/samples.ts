@@ -1,4 +1,5 @@
 /** One of every page in every state: the rehearsal at start draws them all, and so do the tests. */
+import { CLAIM_SAMPLES } from './claim-samples.ts';
 import type { ErrorKind, LoginProblem, Page } from './page.ts';
 
 const login = { page: 'login', action: '/login/sample', formToken: 'sample' } as const;
@@ -47,6 +48,21 @@ export const SAMPLES: Readonly<Record<string, Page>> = {
     ]),
   ),
   'login-throttled-wait': { ...login, username: 'erika', problem: 'throttled', retryAfterSeconds: 45 },
+  'login-with': {
+    ...login,
+    clientName: 'Sample Shop',
+    cancelHref: '/login/sample/abort',
+    signInWith: [{ name: 'New Login', href: '/login/sample/with/new' }],
+  },
+  'login-with-two': {
+    ...login,
+    problem: 'wrong',
+    username: 'erika',
+    signInWith: [
+      { name: 'New Login', href: '/login/sample/with/new' },
+      { name: 'Sample Hub', href: '/login/sample/with/hub' },
+    ],
+  },
   username: { ...login, page: 'username', clientName: 'Sample Shop', cancelHref: '/login/sample/abort' },
   'username-plain': { ...login, page: 'username' },
   code: { ...code, cancelHref: '/login/sample/abort' },
@@ -106,6 +122,7 @@ export const SAMPLES: Readonly<Record<string, Page>> = {
     reference: 'K7PQ-2MXD',
     detail: "redirect_uri did not match any of the client's registered redirect_uris",
   },
+  ...CLAIM_SAMPLES,
   'form-post': {
     page: 'form-post',
     action: 'https://shop.example.com/callback',

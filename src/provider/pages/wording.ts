@@ -1,5 +1,5 @@
 /** Which words a page says: its heading, its title, and the notice when something went wrong. */
-import type { ErrorKind, ErrorPage, Locale, LoginProblem, Page } from './page.ts';
+import type { ClaimProblemPage, ErrorKind, ErrorPage, Locale, LoginProblem, Page } from './page.ts';
 import type { Catalogue, TextKey } from './theme.ts';
 
 export type Translate = (key: TextKey, values?: Readonly<Record<string, string>>) => string;
@@ -8,8 +8,23 @@ export type Translate = (key: TextKey, values?: Readonly<Record<string, string>>
 export function translator(catalogue: Catalogue): Translate {
   return (key, values = {}) => {
     if (!Object.hasOwn(catalogue, key)) throw new TypeError(`there is no text "${key}"`);
-    return catalogue[key].replace(/\{(\w+)\}/g, (mark, name: string) => values[name] ?? mark);
+    return parts(catalogue[key], values)
+      .map(({ text }) => text)
+      .join('');
   };
+}
+
+interface PartOfText {
+  readonly text: string;
+  readonly isValue: boolean;
+}
+
+/** A text cut at its placeholders; one without a value stays what it is. */
+export function parts(text: string, values: Readonly<Record<string, string>>): PartOfText[] {
+  return text.split(/(\{\w+\})/).map((piece) => {
+    const value = /^\{\w+\}$/.test(piece) ? values[piece.slice(1, -1)] : undefined;
+    return { text: value ?? piece, isValue: value !== undefined };
+  });
 }
 
 export interface Wording {
@@ -49,16 +64,30 @@ const STALE: ReadonlySet<Problem> = new Set<Problem>(['expired', 'no_cookies', '
 export function wording(page: Page, site: { name: string; locale: Locale; t: Translate }): Wording {
   const { name, locale, t } = site;
   const notice = noticeOf(page, { locale, t });
-  const heading = page.page === 'error' && notice ? notice.title : t(headingKey(page));
+  const heading = headingOf(page, t);
   const title = [...new Set([...(notice ? [notice.title] : []), heading, name])].join(' – ');
   return { heading, title, notice };
 }
 
-function headingKey(page: Page): TextKey {
-  return page.page === 'error' ? `problem.${page.kind}.title` : `${page.page}.heading`;
+function headingOf(page: Page, t: Translate): string {
+  switch (page.page) {
+    case 'error':
+      return t(`problem.${page.kind}.title`);
+    case 'claim-problem':
+      return t(`claim-problem.${page.problem}.title`);
+    case 'claim-needed':
+      return t(`claim-needed.heading.${page.kind}`, { target: page.targetName });
+    case 'claim':
+    case 'claim-confirm':
+    case 'claim-done':
+      return t(page.organization ? `${page.page}.heading.organization` : `${page.page}.heading`);
+    default:
+      return t(`${page.page}.heading`);
+  }
 }
 
 function noticeOf(page: Page, { locale, t }: { locale: Locale; t: Translate }): Notice | undefined {
+  if (page.page === 'claim-problem') return claimNotice(page, t);
   const problem = problemOf(page);
   if (!problem) return undefined;
   const sentences = [t(`problem.${problem}.text`)];
@@ -66,6 +95,14 @@ function noticeOf(page: Page, { locale, t }: { locale: Locale; t: Translate }): 
   if (STALE.has(problem) && page.page === 'error' && page.backHref === undefined)
     sentences.push(t('error.restart'));
   return { title: t(`problem.${problem}.title`), sentences };
+}
+
+function claimNotice({ problem, targetName }: ClaimProblemPage, t: Translate): Notice {
+  const target = targetName ?? t('claim-problem.there');
+  return {
+    title: t(`claim-problem.${problem}.title`),
+    sentences: [t(`claim-problem.${problem}.text`, { target })],
+  };
 }
 
 const LOGIN_PROBLEMS: Readonly<Record<LoginProblem, Problem>> = {

@@ -9,15 +9,15 @@ import { readTheme, type TextKey } from '../../../src/provider/pages/theme.ts';
 const { catalogues } = readTheme(undefined);
 const placeholders = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(([mark]) => mark).sort();
 
-/** What is really drawn: every text replaced by its key, every sample drawn in every way. */
+/** What is really drawn: every text replaced by its key and its placeholders, every sample drawn in every way. */
 function keysInUse(): Set<string> {
   const folder = mkdtempSync(join(tmpdir(), 'footbridge-theme-'));
   try {
-    const keys = Object.keys(catalogues.en);
-    writeFileSync(
-      join(folder, 'en.json'),
-      JSON.stringify(Object.fromEntries(keys.map((key) => [key, `⟦${key}⟧`]))),
-    );
+    const marked = Object.entries(catalogues.en).map(([key, text]) => [
+      key,
+      `⟦${key}⟧${placeholders(text).join('')}`,
+    ]);
+    writeFileSync(join(folder, 'en.json'), JSON.stringify(Object.fromEntries(marked)));
     const link = 'https://example.com/';
     const links = { forgotPassword: link, support: link, privacy: link, imprint: link };
     const ways = (['username', 'email', 'either'] as const).map((loginWith) =>

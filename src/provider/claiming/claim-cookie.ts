@@ -1,0 +1,110 @@
+/**
+ * A link in the making lives in its browser, sealed: which token opened it, what the target has to answer, and who came back
+ * from there. Nothing of it is in a URL, and nothing of it is kept here; what must happen once is the token's row.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Context } from 'koa';
+import { nowSeconds } from '../../clock.ts';
+import type { ClaimOrigin, ClaimPurpose } from '../../migration/claim-tokens/claim-token.ts';
+import type { Keyring } from '../../store/encryption.ts';
+import type { SignedIn, SignInChecks } from '../../targets/sign-in.ts';
+import { isSecure } from '../cookies.ts';
+
+/** The token that opened it. */
+export interface OpenedToken {
+  readonly id: string;
+  readonly purpose: ClaimPurpose;
+  readonly sub: string;
+  readonly organization: string | null;
+  readonly origin: ClaimOrigin;
+}
+
+export interface OrganizationThere {
+  readonly targetOrganizationId: string;
+  readonly name: string;
+}
+
+export interface Claiming {
+  /** Binds the forms of this link to it. */
+  readonly nonce: string;
+  readonly target: string;
+  /** To link, or to sign in with an account that is linked. */
+  readonly use: 'claim' | 'sign-in';
+  /** Absent: whoever logs in here gets one. */
+  readonly token?: OpenedToken;
+  /** The legacy side is proved by the session of this browser, which has to be there still. */
+  readonly bySession?: true;
+  /** Out at the target. */
+  readonly checks?: SignInChecks;
+  /** Back from there: the person. */
+  readonly there?: SignedIn;
+  /** Back from there: the organization. */
+  readonly organizationThere?: OrganizationThere;
+  /** Of whom the link was made, in this browser, just now. */
+  readonly done?: { readonly sub: string; readonly there?: SignedIn; readonly organization?: string };
+  /** The login that goes on afterwards. */
+  readonly uid?: string;
+}
+
+/** A sign-up at the target with a confirmed address has to fit in. */
+const LIFETIME_SECONDS = 1_800;
+/** Browsers keep 4,096 bytes per cookie, name and attributes included (RFC 6265 section 6.1). */
+const COOKIE_BYTES = 3_900;
+const MAX_TEXT = 200;
+
+export class ClaimCookie {
+  readonly #keyring: Keyring;
+  readonly #issuer: string;
+  readonly #name: string;
+
+  constructor(keyring: Keyring, issuer: string) {
+    this.#keyring = keyring;
+    this.#issuer = issuer;
+    this.#name = isSecure(issuer) ? '__Host-fb_claim' : 'fb_claim';
+  }
+
+  read(ctx: Context): Claiming | undefined {
+    const cookie = ctx.cookies.get(this.#name, { signed: false });
+    const opened = cookie && this.#keyring.open('claim', cookie, this.#issuer);
+    if (!opened) return undefined;
+    const { at, ...claiming } = JSON.parse(opened.toString()) as Claiming & { at: number };
+    return nowSeconds() - at <= LIFETIME_SECONDS ? claiming : undefined;
+  }
+
+  /** Each step begins its time anew. */
+  write(ctx: Context, claiming: Omit<Claiming, 'nonce'> & { readonly nonce?: string }): Claiming {
+    const nonce = claiming.nonce ?? randomBytes(16).toString('base64url');
+    const whole = { ...claiming, nonce };
+    const sealed = this.#keyring.seal('claim', JSON.stringify({ ...whole, at: nowSeconds() }), this.#issuer);
+    if (sealed.length > COOKIE_BYTES)
+      throw new RangeError('what came from the target does not fit into a cookie');
+    this.#set(ctx, sealed, LIFETIME_SECONDS);
+    return whole;
+  }
+
+  clear(ctx: Context): void {
+    if (ctx.cookies.get(this.#name, { signed: false }) !== undefined) this.#set(ctx, '', 0);
+  }
+
+  #set(ctx: Context, value: string, maxAgeSeconds: number): void {
+    const secure = isSecure(this.#issuer) ? '; Secure' : '';
+    ctx.append(
+      'Set-Cookie',
+      `${this.#name}=${value}; Path=/; Max-Age=${maxAgeSeconds}; HttpOnly; SameSite=Lax${secure}`,
+    );
+  }
+}
+
+/** What is shown and kept of somebody there: the target may send texts of any length. */
+export function bounded({ targetUserId, emailVerified, amr, authTime, ...texts }: SignedIn): SignedIn {
+  const short = Object.entries(texts).flatMap(([key, text]) =>
+    typeof text === 'string' && text !== '' ? [[key, text.slice(0, MAX_TEXT)] as const] : [],
+  );
+  return {
+    ...Object.fromEntries(short),
+    targetUserId,
+    emailVerified,
+    amr: amr.slice(0, 10),
+    ...(authTime === undefined ? {} : { authTime }),
+  };
+}

@@ -1,0 +1,198 @@
+/** The page that shows both sides, the link that is made when they say so, and what comes after it. */
+import type { Context } from 'koa';
+import { FootbridgeError } from '../../errors.ts';
+import type { ClaimToken } from '../../migration/claim-tokens/claim-token.ts';
+import { CLAIM_PATH } from '../../migration/claim-tokens/claim-token.ts';
+import { issueClaimToken } from '../../migration/claim-tokens/claim-tokens.ts';
+import {
+  claimOrganization,
+  claimPerson,
+  organizationStanding,
+} from '../../migration/claim-tokens/claiming.ts';
+import { claimantOf } from '../../migration/claim-tokens/issuing.ts';
+import type { LegacyEntry, User } from '../../user.ts';
+import { goOn } from '../login-end.ts';
+import type { ClaimDonePage } from '../pages/page.ts';
+import type { Claiming } from './claim-cookie.ts';
+import type { ClaimKit } from './claim-kit.ts';
+import { needed } from './claim-kit.ts';
+import { identityHere, identityThere, isEmailDifferent, maskedThere } from './identities.ts';
+import type { ToTarget } from './to-target.ts';
+import { signInPath } from './to-target.ts';
+
+/** Organizations on one page; whoever owns more is shown them as they are linked. */
+const SHOWN = 20;
+
+export class Confirming {
+  readonly #kit: ClaimKit;
+  readonly #toTarget: ToTarget;
+
+  constructor(kit: ClaimKit, toTarget: ToTarget) {
+    this.#kit = kit;
+    this.#toTarget = toTarget;
+  }
+
+  /** Both sides are proved: the link is one press of a button away. */
+  async ask(ctx: Context, claiming: Claiming, { user }: LegacyEntry): Promise<void> {
+    const kit = this.#kit;
+    const { target } = kit.targetOfClaim(ctx, claiming);
+    const there = claiming.there ?? claiming.done?.there;
+    const organization = kit.organizationOf(user, claiming.token?.organization);
+    kit.options.renderPage(ctx, {
+      page: 'claim-confirm',
+      action: CLAIM_PATH,
+      formToken: kit.formToken(claiming),
+      targetName: target.displayName,
+      here: identityHere(kit.options.siteName, user),
+      there: there ? identityThere(target.displayName, there) : { system: target.displayName },
+      isEmailDifferent: claiming.there !== undefined && isEmailDifferent(user, claiming.there),
+      ...(organization && claiming.organizationThere
+        ? { organization: { here: organization.name, there: claiming.organizationThere.name } }
+        : {}),
+    });
+  }
+
+  async link(
+    ctx: Context,
+    claiming: Claiming,
+    { token, user }: { readonly token: ClaimToken; readonly user: User },
+  ): Promise<void> {
+    const kit = this.#kit;
+    const { target } = kit.targetOfClaim(ctx, claiming);
+    const { there, organizationThere } = claiming;
+    const organizationName = kit.organizationOf(user, token.organization)?.name ?? '';
+    try {
+      if (token.purpose === 'organization') {
+        const ours = { id: token.id, sub: token.sub, organization: needed(token.organization ?? undefined) };
+        await claimOrganization(kit.options.claiming, {
+          token: ours,
+          target: target.name,
+          there: needed(organizationThere),
+          name: organizationName,
+        });
+      } else {
+        const proved = needed(there);
+        await claimPerson(kit.options.claiming, {
+          token,
+          target,
+          there: proved,
+          thereMasked: maskedThere(proved),
+        });
+      }
+    } catch (error) {
+      return kit.fail(ctx, claiming, error);
+    }
+    kit.options.onClaim({ target: target.name, purpose: token.purpose, outcome: 'linked' });
+    kit.options.kick(token.organization ?? token.sub);
+    this.#remember(ctx, claiming, token);
+    goOn(ctx, CLAIM_PATH);
+  }
+
+  /** What the last page needs; the token is spent, and its proofs are of no use any more. */
+  #remember(
+    ctx: Context,
+    { target, use, uid, there, done }: Claiming,
+    { sub, organization }: ClaimToken,
+  ): void {
+    const proved = there ?? done?.there;
+    this.#kit.cookie.write(ctx, {
+      target,
+      use,
+      ...(uid ? { uid } : {}),
+      done: { sub, ...(proved ? { there: proved } : {}), ...(organization ? { organization } : {}) },
+    });
+  }
+
+  /** It is done; and the organizations that they own can follow. */
+  async done(ctx: Context, claiming: Claiming): Promise<void> {
+    const kit = this.#kit;
+    const { target } = kit.targetOfClaim(ctx, claiming);
+    const { sub, there, organization } = needed(claiming.done);
+    const { user } = await kit.entryOf(ctx, claiming, sub);
+    const linked = organization && (kit.organizationOf(user, organization)?.name ?? organization);
+    const { uid } = claiming;
+    const onward = uid
+      ? { href: signInPath(uid, target.name), name: kit.options.siteName }
+      : { href: target.loginUrl.split('{')[0]!, name: target.displayName };
+    kit.options.renderPage(ctx, {
+      page: 'claim-done',
+      action: CLAIM_PATH,
+      formToken: kit.formToken(claiming),
+      targetName: target.displayName,
+      ...(linked ? { organization: linked } : {}),
+      here: identityHere(kit.options.siteName, user),
+      there: there ? identityThere(target.displayName, there) : { system: target.displayName },
+      organizations: await this.#organizations(ctx, claiming, user),
+      continue: onward,
+    });
+  }
+
+  async #organizations(
+    ctx: Context,
+    claiming: Claiming,
+    user: User,
+  ): Promise<ClaimDonePage['organizations']> {
+    const { db, directory } = this.#kit.options;
+    const { settings } = this.#kit.targetOfClaim(ctx, claiming);
+    if (!settings.organizations) return [];
+    const owned = (user.organizations ?? []).filter(({ isOwner }) => isOwner).slice(0, SHOWN);
+    return Promise.all(
+      owned.map(async ({ id, name }) => {
+        const organization = directory.organizationKey(user.sub, id) ?? id;
+        const standing = await organizationStanding(db, { target: claiming.target, organization });
+        return { id, name, state: standing === 'linked' ? ('linked' as const) : ('open' as const) };
+      }),
+    );
+  }
+
+  /** On to one of their organizations: a token of its own, for this browser alone. */
+  async chain(ctx: Context, claiming: Claiming, organizationId: string): Promise<void> {
+    const kit = this.#kit;
+    const { done, target, uid } = claiming;
+    const { sub } = done ?? kit.stop(ctx, claiming, 'lost');
+    try {
+      const token = await this.issue({ target, sub, organization: organizationId }, 'chain');
+      const next = kit.cookie.write(ctx, {
+        target,
+        use: 'claim',
+        token,
+        ...(uid ? { uid } : {}),
+        done: needed(done),
+      });
+      await this.#toTarget.go(ctx, next, { entry: await kit.entryOf(ctx, claiming, sub) });
+    } catch (error) {
+      await kit.fail(ctx, claiming, error);
+    }
+  }
+
+  /** A token whose text nobody needs, as it goes into this browser's cookie at once. */
+  async issue(
+    wish: { readonly target: string; readonly sub: string; readonly organization?: string },
+    origin: 'login' | 'chain' | 'sign-in',
+  ): Promise<NonNullable<Claiming['token']>> {
+    const { options } = this.#kit;
+    const { db, directory, claimTokens, issuer, claiming } = options;
+    const { pseudonym } = claiming;
+    const { purpose, organization } = await claimantOf(
+      { db, directory, claimTokens, issuer, pseudonym },
+      wish,
+    );
+    const settings = claimTokens.find(({ target }) => target === wish.target);
+    if (!settings) throw new FootbridgeError('not_found');
+    const { target, sub } = wish;
+    const key = organization?.key;
+    const ttlSeconds = settings.ttlHours * 3_600;
+    const subject = pseudonym(sub);
+    const { id } = await issueClaimToken(db, {
+      target,
+      sub,
+      purpose,
+      organization: key,
+      origin,
+      ttlSeconds,
+      actor: 'user',
+      subject,
+    });
+    return { id, purpose, sub, organization: key ?? null, origin };
+  }
+}
