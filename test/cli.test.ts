@@ -221,7 +221,11 @@ describe('at the desk of a running bridge', { timeout: 120_000 }, () => {
         // A hook of a target that is not there is nothing that a key could open.
         const isLogoutToken = path === '/legacy/sessions/backchannel';
         // Back-Channel Logout 1.0 section 2.8 knows no 401.
-        const closed = /^\/(?:hooks|drop-ins)\//.test(path) ? [404] : isLogoutToken ? [400] : [401, 403];
+        const closed = /^\/(?:hooks|webhooks|drop-ins)\//.test(path)
+          ? [404]
+          : isLogoutToken
+            ? [400]
+            : [401, 403];
         expect(closed, `${method} ${path}`).toContain(answer.status);
       }
     }

@@ -1,12 +1,15 @@
 /** `/openapi.json` (OpenAPI 3.1), generated from the schemas that check the requests. */
 import { z } from 'zod';
 import { ERRORS } from '../errors.ts';
+import { claimOperations } from '../migration/claim-tokens/claim-routes.ts';
 import { dropInOperations } from '../migration/drop-ins/drop-ins-routes.ts';
 import { ensureOperations } from '../migration/ensure-routes.ts';
 import { hooksOperations } from '../migration/hooks/hooks-routes.ts';
 import type { RouteDescription } from '../migration/json-routes.ts';
 import { migrationOperations } from '../migration/migration-routes.ts';
 import { sessionOperations } from '../sessions/sessions-routes.ts';
+import { organizationsOperations } from '../sync/organizations-routes.ts';
+import { webhooksOperations } from '../sync/webhooks-routes.ts';
 import { operations } from './operations/index.ts';
 
 type Json = Record<string, unknown>;
@@ -19,9 +22,12 @@ const schemaOf = (schema: z.ZodType, io: 'input' | 'output'): Json => {
 const ROUTES: readonly RouteDescription[] = [
   ...migrationOperations,
   ...ensureOperations,
+  ...claimOperations,
   ...dropInOperations,
   ...hooksOperations,
   ...sessionOperations,
+  ...webhooksOperations,
+  ...organizationsOperations,
 ];
 
 const PROBLEM = {

@@ -8,6 +8,7 @@ import type { Directory } from '../legacy/directory.ts';
 import type { Mailer } from '../mail/mailer.ts';
 import type { Batches } from '../migration/batch/batches.ts';
 import type { BatchEngine } from '../migration/batch/engine.ts';
+import type { ClaimTokenSettings } from '../migration/claim-tokens/claim-settings.ts';
 import type { Mover } from '../migration/moving/mover.ts';
 import type { ReconcileParts } from '../migration/reconcile/parts.ts';
 import type { SessionLifetimes } from '../provider/session-lives.ts';
@@ -33,6 +34,10 @@ export interface Desk {
   /** Undefined: only targets write to people. */
   readonly mailer?: Mailer | undefined;
   readonly endings: Endings;
+  /** Who may link their own accounts, and from when on they have to. */
+  readonly claimTokens: readonly ClaimTokenSettings[];
+  /** The provider's issuer: links of ours begin with it. */
+  readonly issuer: string;
   /** Of the provider's sessions. */
   readonly lifetimes: SessionLifetimes;
   /** How the directory is set up, as plain data. */

@@ -34,6 +34,8 @@ beforeAll(async () => {
       pseudonym: audit.pseudonym,
       kick: () => undefined,
     }),
+    claimTokens: [],
+    issuer: 'https://id.example.com',
     lifetimes: { sessionIdleSeconds: 3_600, sessionSeconds: 86_400, rememberedSeconds: 0 },
     legacySettings: {},
     schema: () => Promise.reject(new Error('not asked for here')),
@@ -277,6 +279,38 @@ describe('user forget', () => {
     await stage.login(sub);
     expect(await stage.mover.move(request(sub))).toMatchObject({ kind: 'refused', code: 'user_not_found' });
     await expect(run(userForget, at(sub))).rejects.toMatchObject({ code: 'illegal_transition' });
+  });
+
+  test('leaves nothing of the links, letters and exceptions of their own account', async () => {
+    const [sub, other] = [await someone(), await someone()];
+    await stage.mover.move(request(sub));
+    for (const one of [sub, other]) {
+      await stage.sql(
+        `insert into claim_tokens (digest, target, purpose, sub, origin, expires_at)
+         values (sha256($1::bytea), 'main', 'person', $2, 'operator', now() + interval '1 hour')`,
+        [Buffer.from(one), one],
+      );
+      await stage.sql(
+        `insert into claim_exceptions (target, sub, reason, actor) values ('main', $1, 'Is blind', 'operator:test')`,
+        [one],
+      );
+      await stage.sql(
+        `insert into claim_notices (target, sub, notice) values ('main', $1, 'account-linked')`,
+        [one],
+      );
+    }
+    const left = (one: string) =>
+      stage.sql(
+        `select (select count(*) from claim_tokens where sub = $1)::int as tokens,
+           (select count(*) from claim_exceptions where sub = $1)::int as exceptions,
+           (select count(*) from claim_notices where sub = $1)::int as notices`,
+        [one],
+      );
+    await run(userForget, at(sub), false);
+    expect(await left(sub)).toEqual([{ tokens: 1, exceptions: 1, notices: 1 }]);
+    await run(userForget, at(sub));
+    expect(await left(sub)).toEqual([{ tokens: 0, exceptions: 0, notices: 0 }]);
+    expect(await left(other)).toEqual([{ tokens: 1, exceptions: 1, notices: 1 }]);
   });
 
   test('leaves nothing that comparisons, letters and undone batches have of them', async () => {

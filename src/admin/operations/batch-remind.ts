@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MAIL_LOCALES } from '../../mail/letters.ts';
-import { CAMPAIGN_REMEDIES } from '../../migration/remedies/mailings.ts';
+import { CAMPAIGN_REMEDIES } from '../../migration/remedies/campaign.ts';
 import type { Rehearsal } from '../../migration/remedies/rehearsal.ts';
 import { rehearse } from '../../migration/remedies/rehearsal.ts';
 import type { CampaignReport } from '../../migration/remedies/run.ts';

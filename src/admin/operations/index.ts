@@ -21,11 +21,23 @@ import { batchTune } from './batch-tune.ts';
 import { batchUndo } from './batch-undo.ts';
 import { batchUsers } from './batch-users.ts';
 import { batchVerify } from './batch-verify.ts';
+import { claimExcept } from './claim-except.ts';
+import { claimInvite } from './claim-invite.ts';
+import { claimIssue } from './claim-issue.ts';
+import { claimList } from './claim-list.ts';
+import { claimOrganizations } from './claim-organizations.ts';
+import { claimRevoke } from './claim-revoke.ts';
+import { claimRules } from './claim-rules.ts';
+import { claimShow } from './claim-show.ts';
+import { claimStatus } from './claim-status.ts';
+import { claimUnlink } from './claim-unlink.ts';
 import { deliveryList } from './delivery-list.ts';
 import { deliveryRetry } from './delivery-retry.ts';
 import { keyList } from './key-list.ts';
 import { keyRotate } from './key-rotate.ts';
 import { legacySurvey } from './legacy-survey.ts';
+import { mailCheck } from './mail-check.ts';
+import { mailPreview } from './mail-preview.ts';
 import { rewriteList } from './rewrite-list.ts';
 import { rewriteUnblock } from './rewrite-unblock.ts';
 import { schemaShow } from './schema-status.ts';
@@ -82,6 +94,18 @@ export const operations: readonly Operation[] = [
   batchUndo,
   batchExportKept,
   batchDrop,
+  claimIssue,
+  claimInvite,
+  claimStatus,
+  claimList,
+  claimShow,
+  claimRevoke,
+  claimRules,
+  claimExcept,
+  claimOrganizations,
+  claimUnlink,
+  mailPreview,
+  mailCheck,
   rewriteList,
   rewriteUnblock,
   targetSetup,
