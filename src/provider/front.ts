@@ -125,7 +125,7 @@ function build(options: FrontOptions, keys: ProviderKeys): ReturnType<Provider['
   use(failures(options, render.error));
   use(guard({ issuer, trustedProxies }));
   use(cacheHeaders(options));
-  use(nothingToEnd(options, render.page));
+  use(nothingToEnd(options, { renderPage: render.page, claimPages }));
   use(unitOfWork(options));
   const { middlewares, routers } = signedInElsewhere(options, {
     provider,
@@ -234,11 +234,15 @@ function cacheHeaders({ pages, settings, storageUp }: FrontOptions): Middleware 
 }
 
 /** A logout of nobody, asked for by no client: the library would make a session row for each such visitor. */
-function nothingToEnd({ settings }: FrontOptions, renderPage: PageRenderer): Middleware {
+function nothingToEnd(
+  { settings }: FrontOptions,
+  { renderPage, claimPages }: { renderPage: PageRenderer; claimPages: ClaimPages | undefined },
+): Middleware {
   const cookie = sessionCookieName(settings.issuer);
   return async (ctx, next) => {
     const isAsked = ctx.method === 'GET' && ctx.path === '/session/end';
     if (!isAsked || ctx.cookies.get(cookie) || ctx.query.client_id || ctx.query.id_token_hint) return next();
+    claimPages?.forget(ctx as Context);
     renderPage(ctx as Context, { page: 'logged-out' });
   };
 }

@@ -7,8 +7,9 @@ import { noticePart } from '../../migration/claim-tokens/notices.ts';
 import type { LegacyEntry, User } from '../../user.ts';
 import { isSecure } from '../cookies.ts';
 import { LOGIN_PATH } from '../interaction-cookie.ts';
+import { goOn } from '../login-end.ts';
 import type { Interaction } from '../login-options.ts';
-import { CLAIM_CLIENT } from '../own-clients.ts';
+import { CLAIM_CLIENT, CLAIM_RETURN_PATH } from '../own-clients.ts';
 import { currentScope } from '../request-scope.ts';
 import type { ClaimKit, ClaimTarget } from './claim-kit.ts';
 import type { Confirming } from './confirming.ts';
@@ -51,14 +52,26 @@ export class ClaimAtLogin {
   async stops(ctx: Context, interaction: Interaction, proved: ProvedHere): Promise<boolean> {
     const { claimTokens, targets } = this.#kit.options;
     const clientId = String(interaction.params.client_id);
-    // Whoever logs in here to link their account does what is asked of them.
-    if (clientId === CLAIM_CLIENT) return false;
+    if (clientId === CLAIM_CLIENT) return this.#proved(ctx, proved);
     for (const { target: name, enforcement } of claimTokens) {
       const at = enforcement.length > 0 ? this.#kit.targetOf(name) : undefined;
       if (!at || targets.byClient(clientId)?.name === name) continue;
       if (await this.#stopsFor(ctx, interaction, { at, proved })) return true;
     }
     return false;
+  }
+
+  /**
+   * They have logged in to link their account, and for nothing else: were it a session, the old login would go on by this
+   * door after it has ended.
+   */
+  #proved(ctx: Context, { user }: ProvedHere): true {
+    const kit = this.#kit;
+    const claiming = kit.cookie.read(ctx);
+    if (claiming?.use !== 'claim') return kit.stop(ctx, undefined, 'lost');
+    kit.cookie.write(ctx, { ...claiming, proved: { sub: user.sub, at: nowSeconds() } });
+    goOn(ctx, CLAIM_RETURN_PATH);
+    return true;
   }
 
   async #stopsFor(

@@ -32,8 +32,10 @@ export interface Claiming {
   readonly use: 'claim' | 'sign-in';
   /** Absent: whoever logs in here gets one. */
   readonly token?: OpenedToken;
-  /** The legacy side is proved by the session of this browser, which has to be there still. */
+  /** They have to show who they are here: by a session of this browser, or by logging in for this. */
   readonly bySession?: true;
+  /** Who has logged in here for this; seconds since the epoch. It opens nothing else, and no session begins with it. */
+  readonly proved?: { readonly sub: string; readonly at: number };
   /** Out at the target. */
   readonly checks?: SignInChecks;
   /** Back from there: the person. */

@@ -108,7 +108,7 @@ export class ClaimFlow {
   async #standing(ctx: Context, claiming: Claiming): Promise<Standing> {
     const kit = this.#kit;
     const token = await kit.openToken(ctx, claiming);
-    const present = await kit.whoIsHere(ctx);
+    const present = await kit.whoIsHere(ctx, claiming);
     const sub = token?.sub ?? present?.sub;
     if (sub === undefined) return { token, entry: undefined, present, needsLogin: true };
     if (present && present.sub !== sub) return kit.stop(ctx, claiming, 'wrong_account');
@@ -198,7 +198,7 @@ export class ClaimFlow {
     const claiming = kit.cookie.read(ctx);
     if (claiming?.use !== 'claim') return kit.stop(ctx, undefined, 'lost');
     // They gave up, or somebody else has logged in: the page says what to do.
-    if (!(await kit.whoIsHere(ctx))) return goOn(ctx, CLAIM_PATH);
+    if (!(await kit.whoIsHere(ctx, claiming))) return goOn(ctx, CLAIM_PATH);
     await this.goOn(ctx, claiming);
   }
 
@@ -252,10 +252,10 @@ export class ClaimFlow {
   }
 
   /** Whoever else is logged in here leaves, with all that hangs on it. */
-  async logOut(ctx: Context, claiming: Claiming): Promise<void> {
+  async logOut(ctx: Context, { proved: _, ...claiming }: Claiming): Promise<void> {
     const { issuer, endings } = this.#kit.options;
     const present = await this.#kit.whoIsHere(ctx);
-    if (present) {
+    if (present?.uid !== undefined) {
       const selection = { by: 'op-session', uid: recordKey('uid', present.uid) } as const;
       await endings.end({ selection, cause: 'replaced', actor: 'user' });
       takeSession(ctx, issuer);

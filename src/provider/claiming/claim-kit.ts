@@ -1,5 +1,6 @@
 /** What every step of a link shares. */
 import type { Context } from 'koa';
+import { nowSeconds } from '../../clock.ts';
 import { FootbridgeError, isFootbridgeError } from '../../errors.ts';
 import type { ClaimTokenSettings } from '../../migration/claim-tokens/claim-settings.ts';
 import type { ClaimToken } from '../../migration/claim-tokens/claim-token.ts';
@@ -29,8 +30,12 @@ export interface ClaimTarget {
 
 export interface Present {
   readonly sub: string;
-  readonly uid: string;
+  /** Of their session, where there is one. */
+  readonly uid?: string;
 }
+
+/** A password that was typed for a link is good for it that long: signing up at a target takes time. */
+const PROOF_SECONDS = 1_800;
 
 export class ClaimKit {
   readonly options: ClaimingOptions;
@@ -55,8 +60,10 @@ export class ClaimKit {
     return this.targetOf(target) ?? this.stop(ctx, undefined, 'unknown');
   }
 
-  /** Whose session of ours this browser has. */
-  async whoIsHere(ctx: Context): Promise<Present | undefined> {
+  /** Who has logged in for this link, or else whose session of ours this browser has. */
+  async whoIsHere(ctx: Context, claiming?: Claiming): Promise<Present | undefined> {
+    const { proved } = claiming ?? {};
+    if (proved && nowSeconds() - proved.at <= PROOF_SECONDS) return { sub: proved.sub };
     const session = await this.options.provider.Session.get(ctx as never);
     const { accountId, uid } = session;
     return accountId && !isTooOld(session, this.options.lifetimes) ? { sub: accountId, uid } : undefined;

@@ -18,11 +18,15 @@ export interface ClaimPages {
   /** For the login page. */
   readonly signInWith: SignInWith;
   readonly atLogin: ClaimAtLogin;
+  /** What was proved here for a link dies with the logout. */
+  forget(ctx: Context): void;
 }
 
 export function openClaimPages(options: ClaimingOptions): ClaimPages {
   const kit = new ClaimKit(options);
   const toTarget = new ToTarget(kit);
+  const forget = (ctx: Context) => kit.cookie.clear(ctx);
+  options.provider.on('end_session.success', (ctx) => forget(ctx as unknown as Context));
   const confirming = new Confirming(kit, toTarget);
   const flow = new ClaimFlow(kit, toTarget, confirming);
   const routes = new Router({ prefix: CLAIM_PATH })
@@ -41,5 +45,6 @@ export function openClaimPages(options: ClaimingOptions): ClaimPages {
     routes,
     signInWith: new SignInWith(kit, toTarget, confirming),
     atLogin: new ClaimAtLogin(kit, toTarget, confirming),
+    forget,
   };
 }

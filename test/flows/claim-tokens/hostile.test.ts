@@ -5,7 +5,18 @@ import { issueLink } from '../../../src/migration/claim-tokens/issuing.ts';
 import { goBack, wayBack } from '../../../src/migration/moving/back.ts';
 import { throughHub } from '../../support/hub/index.ts';
 import type { Town } from './town.ts';
-import { Browser, field, goAndCome, openAndCome, openTown, PASSWORD, press, SEED, TARGET } from './town.ts';
+import {
+  Browser,
+  field,
+  goAndCome,
+  openAndCome,
+  openTown,
+  PASSWORD,
+  press,
+  SEED,
+  TARGET,
+  typePassword,
+} from './town.ts';
 
 let town: Town;
 beforeAll(async () => {
@@ -183,19 +194,31 @@ test('a mailbox does not replace a second factor: whoever has one logs in here f
   const back = await throughHub(browser, out.location!, { signUp: true });
   const confirm = await browser.follow(back.location!, 'http://never');
   // The proof dies with the logout.
-  await town.sql("delete from oidc_records where kind = 'Session'");
-  await press(town, browser, confirm, { choice: 'link' });
+  const left = browser.copy();
+  await left.visit(`${town.issuer}/session/end`);
+  await press(town, left, confirm, { choice: 'link' });
   expect(await town.ledger('shop:5')).toBeUndefined();
+  await press(town, browser, confirm, { choice: 'link' });
+  expect((await town.ledger('shop:5'))?.state).toBe('migrated');
+});
+
+test('logging in to link an account begins no session: nothing else is opened by it', async () => {
+  const browser = new Browser();
+  const start = await browser.follow(`${town.issuer}/claim/start/${TARGET}`, 'http://never');
+  const login = await press(town, browser, start, { choice: 'continue' });
+  await browser.follow(login.url.split('?')[0]!, town.hub.url, {
+    form: { username: 'anna', password: PASSWORD, form_token: field(login.body, 'form_token') ?? '' },
+  });
+  expect(
+    await town.sql(
+      "select 1 from oidc_records where kind = 'Session' and payload ->> 'accountId' = 'shop:3'",
+    ),
+  ).toEqual([]);
 });
 
 test('a link for one person in the browser of another is refused, whoever is logged in there', async () => {
   const browser = new Browser();
-  const start = await browser.follow(`${town.issuer}/claim/start/${TARGET}`, 'http://never');
-  const login = await press(town, browser, start, { choice: 'continue' });
-  const out = await browser.follow(login.url.split('?')[0]!, town.hub.url, {
-    form: { username: 'otto', password: PASSWORD, form_token: field(login.body, 'form_token') ?? '' },
-  });
-  expect(out.location).toContain('/oauth/authorize');
+  await typePassword(town, browser, 'otto');
   const { sub } = await newcomer();
   const refused = await browser.follow(await town.issue(sub), 'http://never');
   expect(refused.status, text(refused)).toBe(403);

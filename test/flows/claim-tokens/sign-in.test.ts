@@ -1,25 +1,21 @@
 /** Signing in here with an account at the hub, with and without a link; and the end of the old login. */
-import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AtHub } from '../../support/hub/index.ts';
 import { throughHub } from '../../support/hub/index.ts';
 import type { Settings, Town } from './town.ts';
-import { APP_CALLBACK, Browser, field, openAndCome, openTown, PASSWORD, press } from './town.ts';
+import {
+  APP_CALLBACK,
+  Browser,
+  field,
+  loginUrl,
+  openAndCome,
+  openTown,
+  PASSWORD,
+  press,
+  typePassword,
+} from './town.ts';
 
 const text = ({ body }: { readonly body: string }) => body.replace(/<[^>]+>/g, ' ').replace(/\s+/g, ' ');
-
-function loginUrl(town: Town): string {
-  const params = new URLSearchParams({
-    client_id: town.app.id,
-    redirect_uri: APP_CALLBACK,
-    response_type: 'code',
-    scope: 'openid',
-    state: 's',
-    code_challenge: createHash('sha256').update(randomBytes(32)).digest('base64url'),
-    code_challenge_method: 'S256',
-  });
-  return `${town.issuer}/auth?${params}`;
-}
 
 /** The old app's login page, the button that leads to the hub, and back. */
 async function signInWithHub(town: Town, browser: Browser, at: AtHub) {
@@ -29,13 +25,6 @@ async function signInWithHub(town: Town, browser: Browser, at: AtHub) {
   const out = await browser.visit(`${town.issuer}${href}`);
   const back = await throughHub(browser, out.location!, at);
   return browser.follow(back.location!, APP_CALLBACK);
-}
-
-async function typePassword(town: Town, browser: Browser, username: string, password = PASSWORD) {
-  const page = await browser.follow(loginUrl(town), APP_CALLBACK);
-  return browser.follow(page.url.split('?')[0]!, APP_CALLBACK, {
-    form: { username, password, form_token: field(page.body, 'form_token') ?? '' },
-  });
 }
 
 async function townWith(change: (settings: Settings) => void): Promise<Town> {

@@ -2,7 +2,7 @@
  * A software house whose customers move to a hub by linking their own accounts: its database of users, accounts and
  * memberships, a hub, a mail server, and Footbridge as a process of its own between them.
  */
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -275,6 +275,28 @@ export async function goAndCome(
   if (!out.location) return out;
   const back = await throughHub(browser, out.location, at);
   return browser.follow(back.location!, 'http://never');
+}
+
+/** Where the old app sends people who want to log in. */
+export function loginUrl(town: Pick<Town, 'issuer' | 'app'>): string {
+  const params = new URLSearchParams({
+    client_id: town.app.id,
+    redirect_uri: APP_CALLBACK,
+    response_type: 'code',
+    scope: 'openid',
+    state: 's',
+    code_challenge: createHash('sha256').update(randomBytes(32)).digest('base64url'),
+    code_challenge_method: 'S256',
+  });
+  return `${town.issuer}/auth?${params}`;
+}
+
+/** At the old app's login page; the answer leads back to it where the login went through. */
+export async function typePassword(town: Town, browser: Browser, username: string, password = PASSWORD) {
+  const page = await browser.follow(loginUrl(town), APP_CALLBACK);
+  return browser.follow(page.url.split('?')[0]!, APP_CALLBACK, {
+    form: { username, password, form_token: field(page.body, 'form_token') ?? '' },
+  });
 }
 
 export { Browser, field, until };
