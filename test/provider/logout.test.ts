@@ -64,6 +64,8 @@ afterAll(async () => {
   receiver.close();
 });
 beforeEach(async () => {
+  // What the test before has begun ends before this one counts.
+  await until(async () => (await sql('select 1 from logout_deliveries where lease is not null')).length === 0);
   await sql('delete from logout_deliveries');
   told.length = 0;
   stage.told.length = 0;
