@@ -65,7 +65,9 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   // What the test before has begun ends before this one counts.
-  await until(async () => (await sql('select 1 from logout_deliveries where lease is not null')).length === 0);
+  await until(
+    async () => (await sql('select 1 from logout_deliveries where lease is not null')).length === 0,
+  );
   await sql('delete from logout_deliveries');
   told.length = 0;
   stage.told.length = 0;
