@@ -1,5 +1,6 @@
 /** Puts together how people link their own accounts: the pages, the letters, what the legacy store is told, and the targets' memberships. */
 import type { Ground } from './ground.ts';
+import { openReminders } from './migration/claim-tokens/campaign-reminders.ts';
 import type { Enforcement } from './migration/claim-tokens/enforcement.ts';
 import { openEnforcement } from './migration/claim-tokens/enforcement.ts';
 import { writeLegacy } from './migration/claim-tokens/legacy-writes.ts';
@@ -19,11 +20,14 @@ export interface SelfLinking {
   /** For the public listener; undefined where the settings have no claim tokens. */
   readonly claiming: ClaimingParts | undefined;
   /** Done again and again by every node, each at its own pace. */
+  readonly close: () => Promise<void>;
   readonly rounds: readonly { readonly everyMs: number; readonly round: () => Promise<unknown> }[];
 }
 
 /** What a person waits for, and what somebody has just asked for. */
 const SOON_MS = 3_000;
+/** Reminders are due at some time of a day. */
+const REMINDERS_MS = 60_000;
 /** Webhooks have waited for as long. */
 const EVENTS_MS = 1_000;
 
@@ -51,7 +55,20 @@ export function openSelfLinking(parts: Ground & { readonly metrics: Metrics }): 
     onClaim: (outcome) => metrics.claims.inc({ ...outcome }),
   };
   if (claimTokens.length === 0)
-    return { enforcement, claiming: undefined, organizationsOf: undefined, rounds: [] };
+    return {
+      enforcement,
+      claiming: undefined,
+      organizationsOf: undefined,
+      close: async () => undefined,
+      rounds: [],
+    };
+  const reminders = openReminders({
+    ...issuing,
+    targets,
+    mailer,
+    onError: (error) => log.warn({ error }, 'reminders of the old login’s end could not be sent'),
+    onStopped: (campaign, { code }) => log.warn({ campaign, code }, 'reminders rest for a while'),
+  });
   const following = openFollowing({
     db,
     targets,
@@ -65,10 +82,12 @@ export function openSelfLinking(parts: Ground & { readonly metrics: Metrics }): 
     enforcement,
     claiming,
     organizationsOf: organizationsFor(parts),
+    close: () => reminders.close(),
     rounds: [
       { everyMs: SOON_MS, round: () => writeLegacy(writes) },
       { everyMs: SOON_MS, round: () => notices.round() },
       { everyMs: EVENTS_MS, round: () => following.round() },
+      { everyMs: REMINDERS_MS, round: () => reminders.round() },
     ],
   };
 }

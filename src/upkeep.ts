@@ -111,11 +111,14 @@ export function checkRegularly(
 /** What people's own links have asked for: letters, what the legacy store is told, memberships. */
 export function linkRegularly(
   { log }: Pick<UpkeepDeps, 'log'>,
-  { rounds }: Pick<SelfLinking, 'rounds'>,
+  { rounds, close }: Pick<SelfLinking, 'rounds' | 'close'>,
 ): () => Promise<void> {
   const onError = (error: unknown) => log.debug({ error }, 'what links have asked for waits');
   const stops = rounds.map(({ everyMs, round }) => regularly(everyMs, round, { onError }));
-  return async () => void (await Promise.all(stops.map((stop) => stop())));
+  return async () => {
+    await close();
+    await Promise.all(stops.map((stop) => stop()));
+  };
 }
 
 /** Never two rounds at once on a node; whoever stops it waits for the one that is under way. */

@@ -1,7 +1,7 @@
 /** Organizations follow their owners, and then the hub says who is what in them. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Town } from './town.ts';
-import { Browser, goAndCome, openAndCome, openTown, press, until } from './town.ts';
+import { Browser, claimsOf, goAndCome, openAndCome, openTown, press, typePassword, until } from './town.ts';
 
 let town: Town;
 beforeAll(async () => {
@@ -62,6 +62,17 @@ test('somebody who joins at the hub is a member as soon as the webhook comes, an
   await until(async () => (await memberships()).some(({ user, role }) => user === 2 && role === 'owner'));
   town.hub.removeMember(organization!.id, otto.id);
   await until(async () => (await memberships()).every(({ user }) => user !== 2));
+});
+
+test('an app learns from the token what somebody is in a linked organization, and in others from the old store', async () => {
+  const home = await typePassword(town, new Browser(), 'erika');
+  const claims = await claimsOf(town, home.location);
+  expect(claims['urn:footbridge:organizations']).toEqual(
+    expect.arrayContaining([
+      { id: 'shop:70', name: 'Druckerei Muster GmbH', roles: ['owner'] },
+      { id: 'shop:71', name: 'Papier & Söhne', roles: ['owner'] },
+    ]),
+  );
 });
 
 test('nobody but the owner gets a link for an organization, and the owner not before their own', async () => {

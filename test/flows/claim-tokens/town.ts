@@ -277,15 +277,18 @@ export async function goAndCome(
   return browser.follow(back.location!, 'http://never');
 }
 
+/** Of the old app's every login. */
+export const VERIFIER = 'v'.repeat(64);
+
 /** Where the old app sends people who want to log in. */
 export function loginUrl(town: Pick<Town, 'issuer' | 'app'>): string {
   const params = new URLSearchParams({
     client_id: town.app.id,
     redirect_uri: APP_CALLBACK,
     response_type: 'code',
-    scope: 'openid',
+    scope: 'openid roles',
     state: 's',
-    code_challenge: createHash('sha256').update(randomBytes(32)).digest('base64url'),
+    code_challenge: createHash('sha256').update(VERIFIER).digest('base64url'),
     code_challenge_method: 'S256',
   });
   return `${town.issuer}/auth?${params}`;
@@ -297,6 +300,19 @@ export async function typePassword(town: Town, browser: Browser, username: strin
   return browser.follow(page.url.split('?')[0]!, APP_CALLBACK, {
     form: { username, password, form_token: field(page.body, 'form_token') ?? '' },
   });
+}
+
+/** What the old app learns of who has come back. */
+export async function claimsOf(town: Town, location: string | undefined): Promise<Record<string, unknown>> {
+  const code = new URL(location ?? 'x:').searchParams.get('code') ?? '';
+  const basic = Buffer.from(`${town.app.id}:${town.app.secret}`).toString('base64');
+  const tokens = await new Browser().visit(`${town.issuer}/token`, {
+    form: { grant_type: 'authorization_code', code, redirect_uri: APP_CALLBACK, code_verifier: VERIFIER },
+    headers: { authorization: `Basic ${basic}` },
+  });
+  const { access_token } = tokens.json<{ access_token: string }>();
+  const headers = { authorization: `Bearer ${access_token}` };
+  return (await new Browser().visit(`${town.issuer}/me`, { headers })).json();
 }
 
 export { Browser, field, until };
