@@ -84,7 +84,8 @@ export const settings = shape.superRefine(
     for (const { path, message } of wrongDropIns(dropIns, targets))
       context.addIssue({ code: 'custom', path: ['dropIns', ...path], message });
     const writes = new Set(legacy.stores.flatMap((store) => [...writesOf(store)]));
-    for (const { path, message } of wrongClaimTokens(claimTokens, { targets, writes }))
+    const mapsOrganizations = legacy.stores.some(({ mapping }) => mapping.organizations !== undefined);
+    for (const { path, message } of wrongClaimTokens(claimTokens, { targets, writes, mapsOrganizations }))
       context.addIssue({ code: 'custom', path: ['claimTokens', ...path], message });
     const stores = legacy.stores.map(({ store }) => store);
     for (const { path, message } of wrongStores(legacySessions, stores))

@@ -31,6 +31,7 @@ export const ERRORS = {
   organization_linked: [409, 'This organization is already linked to another one.'],
   owner_needed: [403, 'Only the owner of an organization can link it.'],
   person_first: [409, 'The owner has to link their own account first.'],
+  no_verified_address: [409, 'No email address of theirs was verified: mail could reach somebody else.'],
   target_conflict: [
     409,
     'The target has somebody with this username or email, and nothing proves that it is the same person.',

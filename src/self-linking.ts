@@ -26,8 +26,8 @@ export interface SelfLinking {
 
 /** What a person waits for, and what somebody has just asked for. */
 const SOON_MS = 3_000;
-/** Reminders are due at some time of a day. */
-const REMINDERS_MS = 60_000;
+/** Letters go out in between, so that their own pace is what they keep to. */
+const REMINDERS_MS = 5_000;
 /** Webhooks have waited for as long. */
 const EVENTS_MS = 1_000;
 

@@ -15,6 +15,7 @@ import type { Target } from '../targets/target.ts';
 import type { Offers } from './asking-apps.ts';
 import type { ClaimingOptions, ClaimingParts, ClaimPages } from './claiming/index.ts';
 import { openClaimPages } from './claiming/index.ts';
+import { oldSessions } from './claiming/old-sessions.ts';
 import { sessionCookieName } from './cookies.ts';
 import { Answered, fail } from './failure.ts';
 import { guard, securityHeaders } from './guard.ts';
@@ -99,6 +100,7 @@ function build(options: FrontOptions, keys: ProviderKeys): ReturnType<Provider['
     ...options,
     keys,
     hasClaimTokens: options.claiming !== undefined,
+    oldLoginIsOver: options.claiming && oldSessions(options.claiming),
     ...renderings(names, render, options.backchannel),
   });
   options.backchannel.attach(provider);

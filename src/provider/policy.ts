@@ -7,6 +7,8 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { interactionPolicy } from 'oidc-provider';
 import type { User } from '../user.ts';
+import { asProtocolError } from './adapter.ts';
+import type { OldLoginIsOver } from './claiming/old-sessions.ts';
 import { isSamePerson } from './login-hint.ts';
 import type { SessionLifetimes } from './session-lives.ts';
 import { isTooOld } from './session-lives.ts';
@@ -16,12 +18,14 @@ const { Check, Prompt, base } = interactionPolicy;
 export interface PolicyOptions {
   readonly lifetimes: SessionLifetimes;
   readonly userBySub: (sub: string) => Promise<User | undefined>;
+  /** Whether somebody has to link their account before their session opens this client. */
+  readonly oldLoginIsOver?: OldLoginIsOver | undefined;
 }
 
 const prompted = (needed: boolean) => (needed ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT);
 const justLoggedIn = (ctx: KoaContextWithOIDC) => Boolean(ctx.oidc.result?.login);
 
-export function interactionPolicyFor({ lifetimes, userBySub }: PolicyOptions) {
+export function interactionPolicyFor({ lifetimes, userBySub, oldLoginIsOver }: PolicyOptions) {
   const policy = base();
   policy.add(new Prompt({ name: 'select_account', requestable: true }), 0);
   const login = policy.get('login')!;
@@ -50,6 +54,19 @@ export function interactionPolicyFor({ lifetimes, userBySub }: PolicyOptions) {
       },
     ),
   );
+  if (oldLoginIsOver)
+    login.checks.add(
+      new Check(
+        'old_login_over',
+        'the old login has ended for this person',
+        'login_required',
+        async (ctx) => {
+          const sub = ctx.oidc.session?.accountId;
+          if (!sub || justLoggedIn(ctx)) return Check.NO_NEED_TO_PROMPT;
+          return prompted(await oldLoginIsOver(sub, ctx.oidc.client?.clientId ?? '').catch(asProtocolError));
+        },
+      ),
+    );
   const consent = policy.get('consent')!;
   for (const reason of [
     'native_client_prompt',

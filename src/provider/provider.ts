@@ -17,6 +17,7 @@ import { LOGIN_PATH } from './interaction-cookie.ts';
 import type { ProviderKeys } from './keys.ts';
 import { noteAsker } from './logout.ts';
 import { claimClient, jwtIdpClient } from './own-clients.ts';
+import type { PolicyOptions } from './policy.ts';
 import { interactionPolicyFor } from './policy.ts';
 import type { ProviderSettings } from './provider-settings.ts';
 import type { Scopes } from './request-scope.ts';
@@ -39,6 +40,7 @@ export interface ProviderOptions {
   readonly scopes: Scopes;
   readonly userBySub: (sub: string) => Promise<User | undefined>;
   readonly ticket: ClaimsOptions['ticket'];
+  readonly oldLoginIsOver?: PolicyOptions['oldLoginIsOver'];
   readonly organizationsOf?: ClaimsOptions['organizationsOf'];
   /** People log in here to link their account. */
   readonly hasClaimTokens?: boolean;
@@ -97,6 +99,7 @@ function configuration(options: ProviderOptions): Configuration {
       policy: interactionPolicyFor({
         lifetimes: settings.lifetimes,
         userBySub: options.userBySub,
+        oldLoginIsOver: options.oldLoginIsOver,
       }),
       url: (_ctx, interaction) => `${LOGIN_PATH}/${interaction.uid}`,
     },

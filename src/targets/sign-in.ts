@@ -61,6 +61,8 @@ export interface SignedIn {
 export interface SignedInOrganization {
   readonly targetOrganizationId: string;
   readonly name: string;
+  /** Who was there, where the target says so. */
+  readonly by?: string;
   /** All who are in it there, with their roles: which of these decide for it is ours to say. */
   readonly members: readonly TargetMember[];
 }

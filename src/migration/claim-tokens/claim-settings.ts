@@ -9,12 +9,14 @@ const MAX_TTL_HOURS = 72;
 
 const role = z.string().min(1).max(200);
 
-const date = z.iso.date().transform((text) => new Date(`${text}T00:00:00Z`));
+const date = z.iso
+  .date({ error: 'expected a day like 2026-03-01' })
+  .transform((text) => new Date(`${text}T00:00:00Z`));
 
 const enforcementRule = z.strictObject({
   name: z
     .string()
-    .regex(/^[a-z0-9][a-z0-9-]{0,62}$/)
+    .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, { error: 'expected up to 63 of a-z, 0-9 and -' })
     .describe('Names the rule to operators.'),
   from: date.describe('From this day on (UTC) the old login is no longer simply let in.'),
   graceDays: count(0, 365, 14).describe(
@@ -110,7 +112,16 @@ export const claimTokensSettings = z
 /** What only the settings of all rooms together show to be wrong. */
 export function wrongClaimTokens(
   claimTokens: readonly ClaimTokenSettings[],
-  { targets, writes }: { readonly targets: readonly TargetSettings[]; readonly writes: ReadonlySet<string> },
+  {
+    targets,
+    writes,
+    mapsOrganizations,
+  }: {
+    readonly targets: readonly TargetSettings[];
+    readonly writes: ReadonlySet<string>;
+    /** Some legacy store says who is in which organization. */
+    readonly mapsOrganizations: boolean;
+  },
 ): { readonly path: PropertyKey[]; readonly message: string }[] {
   return claimTokens.flatMap(({ target: name, organizations, enforcement, unknown }, index) => {
     const target = targets.find((one) => one.name === name);
@@ -122,6 +133,8 @@ export function wrongClaimTokens(
       wrong.push([['target'], `${name} is here twice`]);
     if (organizations && target && target.kind !== 'hub')
       wrong.push([['organizations'], 'only a hub has organizations that can be linked']);
+    if (organizations && !mapsOrganizations)
+      wrong.push([['organizations'], 'needs `mapping.organizations` of the legacy store: who owns which']);
     if (organizations?.deleteLegacyMemberships && !writes.has('endMemberships'))
       wrong.push([
         ['organizations', 'deleteLegacyMemberships'],

@@ -110,8 +110,9 @@ export function checkOpen({ state }: Pick<ClaimToken, 'state'>): void {
   if (state !== 'open') throw new FootbridgeError('claim_token_spent');
 }
 
+const SENT = 'update claim_tokens set sent_at = now() where id = $1::uuid and sent_at is null';
 const NOTES = {
-  sent: statement('update claim_tokens set sent_at = now() where id = $1::uuid and sent_at is null'),
+  sent: statement(SENT),
   opened: statement('update claim_tokens set opened_at = now() where id = $1::uuid and opened_at is null'),
   started: statement('update claim_tokens set started_at = now() where id = $1::uuid and started_at is null'),
 } as const;
@@ -122,11 +123,7 @@ export const noteClaim = async (q: Queryable, id: string, what: keyof typeof NOT
 };
 
 /** A part that notes that a letter with it went out. */
-export const sentPart = (id: string): Part => ({
-  name: 'claim_sent',
-  text: 'update claim_tokens set sent_at = now() where id = $1::uuid and sent_at is null',
-  values: [id],
-});
+export const sentPart = (id: string): Part => ({ name: 'claim_sent', text: SENT, values: [id] });
 
 const FAILED = statement(
   `update claim_tokens set failed_at = now(), failure = $2 where id = $1::uuid and state = 'open'`,
@@ -153,6 +150,12 @@ export async function holdClaim(q: Queryable, id: string, by: Buffer): Promise<v
   checkOpen(token);
   throw new FootbridgeError('claim_token_held');
 }
+
+const KEEP = statement(`update claim_tokens set held_until = now() + interval '${HOLD_SECONDS} seconds'
+  where id = $1::uuid and state = 'open' and expires_at > now() and held_by = $2 returning 1`);
+/** Nobody has come since: a page that stood open for long is good still. False: it is not theirs. */
+export const keepHold = async (q: Queryable, id: string, by: Buffer): Promise<boolean> =>
+  (await q.run(KEEP, [id, by])).length > 0;
 
 const LET_GO = statement(
   `update claim_tokens set held_by = null, held_until = null where id = $1::uuid and held_by = $2`,
@@ -250,7 +253,8 @@ export async function countLately(
 
 const BY_DAY =
   statement(`select to_char(date_trunc('day', t.issued_at at time zone 'UTC'), 'YYYY-MM-DD') as day,
-    count(*)::int as issued, count(t.sent_at)::int as sent, count(t.opened_at)::int as opened, count(t.started_at)::int as started,
+    count(*)::int as issued, count(t.sent_at)::int as sent,
+    count(coalesce(t.opened_at, t.started_at))::int as opened, count(t.started_at)::int as started,
     count(*) filter (where t.state = 'claimed')::int as claimed,
     count(*) filter (where t.state = 'open' and t.expires_at <= now())::int as expired,
     count(*) filter (where t.state = 'revoked')::int as revoked,

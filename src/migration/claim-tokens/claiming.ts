@@ -13,10 +13,10 @@ import type { SignedIn } from '../../targets/sign-in.ts';
 import type { Target, Targets } from '../../targets/target.ts';
 import type { LedgerRow } from '../ledger.ts';
 import { find, findByTargetUser, moveEachParts } from '../ledger.ts';
-import { linkPair, pairOf } from '../moving/linking.ts';
+import { linkOnly } from '../moving/linking.ts';
 import { hasTargetUser } from '../states.ts';
 import type { ClaimToken } from './claim-token.ts';
-import { checkOpen, findClaimToken, takeParts } from './claim-tokens.ts';
+import { checkOpen, findClaimToken, keepHold, takeParts } from './claim-tokens.ts';
 import { legacyWritePart } from './legacy-writes.ts';
 import { noticePart } from './notices.ts';
 import { linkByThere, linkOf, linkOrganizationPart } from './organization-links.ts';
@@ -83,6 +83,8 @@ export async function claimPerson(deps: ClaimingDeps, claim: PersonClaim): Promi
   const { id, sub } = token;
   const { targetUserId } = there;
   const by = holderOf(deps.keyring, target.name, targetUserId);
+  // Before the target hears of it: a link that comes to nothing here must not be made there.
+  if (!(await keepHold(deps.db, id, by))) throw await whyNotTaken(deps.db, id);
   await linkThere(deps, claim);
   const subject = deps.pseudonym(sub);
   const people: Part = {
@@ -127,8 +129,9 @@ async function linkThere(deps: ClaimingDeps, { token, target, there }: PersonCla
   const connection = deps.targets.connection(target.name);
   if (!connection) return;
   const linking = { target, sub: token.sub, targetUserId: there.targetUserId };
-  const pair = await pairOf({ ...deps, connection }, linking);
-  await linkPair({ ...deps, connection }, linking, { pair, actor: 'user' });
+  const entry = await deps.directory.findBySub(token.sub);
+  if (!entry) throw new FootbridgeError('user_not_found');
+  await linkOnly({ ...deps, connection }, linking, entry.user);
 }
 
 export interface OrganizationClaim {
@@ -149,6 +152,7 @@ export async function claimOrganization(
   const owner = await find(deps.db, target, sub);
   if (!isLinked(owner)) throw new FootbridgeError('person_first');
   const by = holderOf(deps.keyring, target, targetOrganizationId);
+  if (!(await keepHold(deps.db, id, by))) throw await whyNotTaken(deps.db, id);
   const values = { organization, targetOrganizationId };
   const wanted = deps.directory.writes(organization).has('linkOrganization')
     ? [legacyWritePart({ key: organization, what: 'linkOrganization', values }, 'organization_linked')]
@@ -220,6 +224,6 @@ async function whyNotTaken(q: Queryable, id: string): Promise<FootbridgeError> {
   } catch (error) {
     return error as FootbridgeError;
   }
-  // Open, but held by somebody else, or no longer held because the page stood open too long.
+  // Open, but held by somebody else, or let go.
   return new FootbridgeError('claim_token_held');
 }

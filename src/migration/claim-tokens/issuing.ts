@@ -50,7 +50,9 @@ export function claimSettingsOf(
 ): ClaimTokenSettings {
   const settings = claimTokens.find((one) => one.target === target);
   if (!settings)
-    throw new FootbridgeError('not_found', { detail: `\`claimTokens\` says nothing of ${target}` });
+    throw new FootbridgeError('not_found', {
+      detail: `\`claimTokens\` says nothing of ${target}; it has ${claimTokens.map((one) => one.target).join(', ') || 'nothing'}`,
+    });
   return settings;
 }
 

@@ -96,7 +96,31 @@ const note = (
     detail: { what, code },
   });
 
-const COUNT = statement('select count(*)::int as waiting from legacy_writes');
+/** Whom somebody at the target is about to be given an account as; it waits for nobody. */
+export interface Creation {
+  readonly target: string;
+  readonly targetUserId: string;
+  readonly email: string;
+}
+
+const keyOf = ({ target, targetUserId }: Omit<Creation, 'email'>) => `creation\n${target}\n${targetUserId}`;
+const BEGIN =
+  statement(`insert into legacy_writes (key, what, vals, due_at) values ($1, 'creation', $2, 'infinity')
+  on conflict (key, what) do update set vals = excluded.vals, asked_at = now()`);
+const BEGUN =
+  statement(`select 1 from legacy_writes where key = $1 and what = 'creation' and vals ->> 'email' = $2
+  and asked_at > now() - interval '1 day'`);
+
+/** Before the account is made: should we fall silent afterwards, it is still known whose it is. */
+export const beginCreation = async (q: Queryable, creation: Creation): Promise<void> => {
+  await q.run(BEGIN, [keyOf(creation), JSON.stringify({ email: creation.email })]);
+};
+export const wasBegun = async (q: Queryable, creation: Creation): Promise<boolean> =>
+  (await q.run(BEGUN, [keyOf(creation), creation.email])).length > 0;
+export const endCreation = (q: Queryable, creation: Omit<Creation, 'email'>): Promise<void> =>
+  forgetLegacyWrites(q, keyOf(creation));
+
+const COUNT = statement("select count(*)::int as waiting from legacy_writes where due_at < 'infinity'");
 export async function countLegacyWrites(q: Queryable): Promise<number> {
   const [row] = await q.run<{ waiting: number }>(COUNT);
   return row?.waiting ?? 0;

@@ -30,13 +30,17 @@ export interface NewNotice {
   readonly detail: NoticeDetail;
 }
 
-/** Whoever makes the same happen again and again must not fill a mailbox, nor our table with what cannot be sent. */
+/**
+ * Whoever makes the same happen again and again must not fill a mailbox, nor our table with what cannot be sent. A link that
+ * was asked for may be good for an hour only (`ttlHours`): then another is sent.
+ */
 const THROTTLED = `n.state in ('waiting', 'sending')
-  or n.ended_at > now() - case when n.state in ('sent', 'unsure') then interval '24 hours' else interval '1 hour' end`;
+  or n.ended_at > now() - case when n.state in ('sent', 'unsure') and n.notice <> 'claim-account' then interval '24 hours'
+    else interval '1 hour' end`;
 
 /**
  * Asks for a letter, in the statement of what caused it: nothing where one of its kind (of an organization: about the same
- * one) waits, was sent to this person within a day, or came to nothing within an hour. With `after`, the name of an earlier
+ * one) waits, was sent to this person within a day (what they asked for: within an hour), or came to nothing within an hour. With `after`, the name of an earlier
  * part, only if that part returned a row.
  */
 export function noticePart({ target, sub, notice, detail }: NewNotice, after?: string): Part {

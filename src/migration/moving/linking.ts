@@ -8,6 +8,7 @@ import type { Directory } from '../../legacy/directory.ts';
 import { appendAudit } from '../../store/audit-log.ts';
 import type { Queryable } from '../../store/db.ts';
 import type { FoundUser, TargetConnection, TargetUser } from '../../targets/connection.ts';
+import { idpIdOf } from '../../targets/resources.ts';
 import type { Target } from '../../targets/target.ts';
 import type { User } from '../../user.ts';
 import { find, findByTargetUser } from '../ledger.ts';
@@ -47,6 +48,7 @@ export async function pairOf(deps: LinkingDeps, { target, sub, targetUserId }: L
   const other = await findByTargetUser(deps.db, target.name, targetUserId);
   const isElsewhere = row && hasTargetUser(row.state) && row.targetUserId !== targetUserId;
   if ((other && other.sub !== sub) || isElsewhere) throw new FootbridgeError('already_linked');
+  await checkNobodyElses(deps, { target, sub }, found);
   const given = { password: refuse('no_hash'), outcome: 'none' } as const;
   const made = targetUserFor({ entry, target, given, targetUserId, blocked: [] });
   if (made.kind === 'refused') throw new FootbridgeError('target_refused', { detail: made.sentence });
@@ -55,15 +57,62 @@ export async function pairOf(deps: LinkingDeps, { target, sub, targetUserId }: L
   return { user: entry.user, found, linked };
 }
 
+/** One user there is one person here: a login through us may have made theirs before the ledger heard of it. */
+async function checkNobodyElses(
+  { db }: Pick<LinkingDeps, 'db'>,
+  { target, sub }: Pick<Linking, 'target' | 'sub'>,
+  { links }: FoundUser,
+): Promise<void> {
+  const ours = await idpIdOf(db, target);
+  if (links.some(({ idpId, userId }) => idpId === ours && userId !== sub))
+    throw new FootbridgeError('already_linked', {
+      detail: `${target.name}: linked to another subject of ours`,
+    });
+}
+
+/**
+ * Both sides were proved by the person: nothing but the link is made, whatever their record lacks. Saying it again changes
+ * nothing. Throws already_linked, target_refused, target_unavailable.
+ */
+export async function linkOnly(
+  deps: Omit<LinkingDeps, 'directory'>,
+  { target, sub, targetUserId }: Linking,
+  user: Pick<User, 'legacyId' | 'username' | 'email'>,
+): Promise<void> {
+  const found = await deps.connection.userById(targetUserId);
+  if (!found || found.state === 'deleted')
+    throw new FootbridgeError('target_refused', { detail: `${target.name} has no such user` });
+  await checkNobodyElses(deps, { target, sub }, found);
+  const linked: TargetUser = {
+    ...{ sub, legacyId: user.legacyId, targetUserId, username: found.username },
+    linkUserName: user.username ?? user.email ?? user.legacyId,
+    // Their profile is the target's own.
+    givenName: found.givenName ?? '-',
+    familyName: found.familyName ?? '-',
+    ...(found.email ? { email: found.email } : {}),
+    ...(found.organization === undefined ? {} : { organization: found.organization }),
+    ...{ identityProviderLinks: [], metadata: {}, grants: [] },
+  };
+  await makeLink(deps.connection, target, { found, linked });
+}
+
+async function makeLink(
+  connection: TargetConnection,
+  { name }: Target,
+  { found, linked }: Pick<Pair, 'found' | 'linked'>,
+): Promise<void> {
+  const { missing } = await connection.complete(found, linked);
+  const refused = missing.find(({ what }) => what === 'links');
+  if (refused) throw new FootbridgeError('already_linked', { detail: `${name}: ${refused.code}` });
+}
+
 /** Saying it again changes nothing. Throws already_linked where the target says that the link is somebody else's. */
 export async function linkPair(
   deps: LinkingDeps,
   { target, sub, targetUserId }: Linking,
   { pair, actor }: { readonly pair: Pair; readonly actor: string },
 ): Promise<void> {
-  const { missing } = await deps.connection.complete(pair.found, pair.linked);
-  const refused = missing.find(({ what }) => what === 'links');
-  if (refused) throw new FootbridgeError('already_linked', { detail: `${target.name}: ${refused.code}` });
+  await makeLink(deps.connection, target, pair);
   await appendAudit(deps.db, {
     actor,
     action: 'target.linked-by-hand',

@@ -37,6 +37,14 @@ const STEP_SECONDS = 300;
 /** Who has said "not now" is not asked again at every login of a day. */
 const LATER_SECONDS = 86_400;
 
+interface Asked {
+  readonly at: ClaimTarget;
+  readonly proved: ProvedHere;
+  readonly entry: LegacyEntry;
+  /** Only if it stands so. */
+  readonly kind: 'soon' | 'refused';
+}
+
 export class ClaimAtLogin {
   readonly #kit: ClaimKit;
   readonly #toTarget: ToTarget;
@@ -53,11 +61,17 @@ export class ClaimAtLogin {
     const { claimTokens, targets } = this.#kit.options;
     const clientId = String(interaction.params.client_id);
     if (clientId === CLAIM_CLIENT) return this.#proved(ctx, proved);
-    for (const { target: name, enforcement } of claimTokens) {
-      const at = enforcement.length > 0 ? this.#kit.targetOf(name) : undefined;
-      if (!at || targets.byClient(clientId)?.name === name) continue;
-      if (await this.#stopsFor(ctx, interaction, { at, proved })) return true;
-    }
+    const own = targets.byClient(clientId)?.name;
+    const concerned = claimTokens.flatMap(({ target: name, enforcement }) => {
+      const at = enforcement.length > 0 && name !== own ? this.#kit.targetOf(name) : undefined;
+      return at ? [at] : [];
+    });
+    if (concerned.length === 0) return false;
+    const entry = await this.#kit.options.directory.findBySub(proved.user.sub);
+    // What refuses comes first: "not now", said to the page of one target, must not lead past the end of another.
+    for (const kind of entry ? (['refused', 'soon'] as const) : [])
+      for (const at of concerned)
+        if (await this.#stopsFor(ctx, interaction, { at, proved, entry: entry!, kind })) return true;
     return false;
   }
 
@@ -68,7 +82,11 @@ export class ClaimAtLogin {
   #proved(ctx: Context, { user }: ProvedHere): true {
     const kit = this.#kit;
     const claiming = kit.cookie.read(ctx);
-    if (claiming?.use !== 'claim') return kit.stop(ctx, undefined, 'lost');
+    if (claiming?.use !== 'claim') {
+      // Answered, and not thrown: what the login has used up, such as a code, is written down all the same.
+      kit.answer(ctx, undefined, 'lost');
+      return true;
+    }
     kit.cookie.write(ctx, { ...claiming, proved: { sub: user.sub, at: nowSeconds() } });
     goOn(ctx, CLAIM_RETURN_PATH);
     return true;
@@ -77,13 +95,12 @@ export class ClaimAtLogin {
   async #stopsFor(
     ctx: Context,
     interaction: Interaction,
-    { at, proved }: { readonly at: ClaimTarget; readonly proved: ProvedHere },
+    { at, proved, entry, kind: asked }: Asked,
   ): Promise<boolean> {
-    const { directory, enforcement, db, renderPage } = this.#kit.options;
+    const { enforcement, db, renderPage } = this.#kit.options;
     const { sub } = proved.user;
-    const entry = await directory.findBySub(sub);
-    const standing = entry && (await enforcement.standingOf(at.target.name, entry));
-    if (!standing || standing.kind === 'free') return false;
+    const standing = await enforcement.standingOf(at.target.name, entry);
+    if (standing.kind === 'free' || standing.kind !== asked) return false;
     const { kind } = await standingOf(db, { target: at.target.name, sub });
     if (kind === 'barred') return false;
     if (kind === 'linked') {

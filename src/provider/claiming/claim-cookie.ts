@@ -8,6 +8,7 @@ import { nowSeconds } from '../../clock.ts';
 import type { ClaimOrigin, ClaimPurpose } from '../../migration/claim-tokens/claim-token.ts';
 import type { Keyring } from '../../store/encryption.ts';
 import type { SignedIn, SignInChecks } from '../../targets/sign-in.ts';
+import { SignInFailed } from '../../targets/sign-in.ts';
 import { isSecure } from '../cookies.ts';
 
 /** The token that opened it. */
@@ -24,6 +25,14 @@ export interface OrganizationThere {
   readonly name: string;
 }
 
+export interface Done {
+  readonly sub: string;
+  /** Whoever's session this browser had then: what was proved ends with it. */
+  readonly session?: string;
+  readonly there?: SignedIn;
+  readonly organization?: string;
+}
+
 export interface Claiming {
   /** Binds the forms of this link to it. */
   readonly nonce: string;
@@ -36,6 +45,8 @@ export interface Claiming {
   readonly bySession?: true;
   /** Who has logged in here for this; seconds since the epoch. It opens nothing else, and no session begins with it. */
   readonly proved?: { readonly sub: string; readonly at: number };
+  /** They have pressed the button, and are logging in here before it goes on. */
+  readonly pressed?: true;
   /** Out at the target. */
   readonly checks?: SignInChecks;
   /** Back from there: the person. */
@@ -43,7 +54,7 @@ export interface Claiming {
   /** Back from there: the organization. */
   readonly organizationThere?: OrganizationThere;
   /** Of whom the link was made, in this browser, just now. */
-  readonly done?: { readonly sub: string; readonly there?: SignedIn; readonly organization?: string };
+  readonly done?: Done;
   /** The login that goes on afterwards. */
   readonly uid?: string;
 }
@@ -52,7 +63,15 @@ export interface Claiming {
 const LIFETIME_SECONDS = 1_800;
 /** Browsers keep 4,096 bytes per cookie, name and attributes included (RFC 6265 section 6.1). */
 const COOKIE_BYTES = 3_900;
+/** Bytes of one text in it. */
 const MAX_TEXT = 200;
+/** RFC 5321 section 4.5.3.1.3. */
+const MAX_EMAIL = 254;
+/** OpenID Connect Core section 2: a `sub` has no more. */
+const MAX_ID = 255;
+/** Of RFC 8176 none is longer than that. */
+const MAX_AMR = 20;
+const CONTROL = /\p{Cc}+/gu;
 
 export class ClaimCookie {
   readonly #keyring: Keyring;
@@ -97,16 +116,36 @@ export class ClaimCookie {
   }
 }
 
-/** What is shown and kept of somebody there: the target may send texts of any length. */
-export function bounded({ targetUserId, emailVerified, amr, authTime, ...texts }: SignedIn): SignedIn {
-  const short = Object.entries(texts).flatMap(([key, text]) =>
-    typeof text === 'string' && text !== '' ? [[key, text.slice(0, MAX_TEXT)] as const] : [],
-  );
+/**
+ * What is shown and kept of somebody there: the target may send texts of any length, and all of them are in one cookie, twice
+ * where an organization follows. An address is kept whole or not at all, because half of one may be somebody else's.
+ */
+export function bounded(there: SignedIn): SignedIn {
+  const { targetUserId, email, emailVerified, amr, authTime, ...texts } = there;
+  if (targetUserId.length > MAX_ID) throw new SignInFailed('refused', 'subject_too_long');
+  const short = Object.entries(texts).flatMap(([key, text]) => {
+    const kept = typeof text === 'string' ? cut(text) : '';
+    return kept === '' ? [] : [[key, kept] as const];
+  });
+  const isAddress =
+    email !== undefined && email !== '' && email.length <= MAX_EMAIL && cut(email, MAX_EMAIL) === email;
   return {
     ...Object.fromEntries(short),
+    ...(isAddress ? { email } : {}),
     targetUserId,
-    emailVerified,
-    amr: amr.slice(0, 10),
+    emailVerified: isAddress && emailVerified,
+    amr: amr.filter((one) => one.length <= MAX_AMR).slice(0, 10),
     ...(authTime === undefined ? {} : { authTime }),
   };
+}
+
+/** As much of a text as fits, in whole characters and without those that control something. */
+export function cut(text: string, bytes = MAX_TEXT): string {
+  let [kept, left] = ['', bytes];
+  for (const one of text.toWellFormed().replace(CONTROL, ' ')) {
+    left -= Buffer.byteLength(JSON.stringify(one)) - 2;
+    if (left < 0) break;
+    kept += one;
+  }
+  return kept;
 }

@@ -14,7 +14,7 @@ import {
 import { organizationStanding, standingOf } from '../../migration/claim-tokens/claiming.ts';
 import { noticePart } from '../../migration/claim-tokens/notices.ts';
 import { hasSecondFactor } from '../../sessions/second-factor.ts';
-import type { LegacyEntry } from '../../user.ts';
+import type { LegacyEntry, User } from '../../user.ts';
 import { takeSession } from '../cookies.ts';
 import { goOn } from '../login-end.ts';
 import { recordKey } from '../records.ts';
@@ -82,7 +82,8 @@ export class ClaimFlow {
     const { token, entry } = standing;
     if (token && entry && (claiming.there || claiming.organizationThere) && !standing.needsLogin)
       return this.#confirming.ask(ctx, claiming, entry);
-    if (token) await noteClaim(kit.options.db, token.id, 'opened');
+    // A mail scanner that only asks whether there is a page has opened nothing.
+    if (token && ctx.method !== 'HEAD') await noteClaim(kit.options.db, token.id, 'opened');
     this.#first(ctx, claiming, standing);
   }
 
@@ -113,14 +114,18 @@ export class ClaimFlow {
     if (sub === undefined) return { token, entry: undefined, present, needsLogin: true };
     if (present && present.sub !== sub) return kit.stop(ctx, claiming, 'wrong_account');
     const entry = await kit.entryOf(ctx, claiming, sub);
-    if (token) await this.#checkLinks(ctx, claiming, token);
+    if (token) await this.#checkLinks(ctx, claiming, { token, user: entry.user });
     const isBySession =
       claiming.bySession === true || (token !== undefined && this.#asksForLogin(claiming, token, entry));
     return { token, entry, present, needsLogin: isBySession && present === undefined };
   }
 
   /** Whoever is linked by now needs no link. */
-  async #checkLinks(ctx: Context, claiming: Claiming, token: ClaimToken): Promise<void> {
+  async #checkLinks(
+    ctx: Context,
+    claiming: Claiming,
+    { token, user }: { readonly token: ClaimToken; readonly user: User },
+  ): Promise<void> {
     const kit = this.#kit;
     const { db } = kit.options;
     const { target, sub, organization } = token;
@@ -129,6 +134,8 @@ export class ClaimFlow {
       if (linked) return kit.stop(ctx, claiming, 'organization_linked');
       if ((await standingOf(db, { target, sub })).kind !== 'linked')
         return kit.stop(ctx, claiming, 'person_first');
+      // A link is good for days: whoever has left the organization meanwhile does not link it any more.
+      if (!kit.organizationOf(user, organization)?.isOwner) return kit.stop(ctx, claiming, 'owner_needed');
       return;
     }
     const { kind } = await standingOf(db, { target, sub });
@@ -138,9 +145,16 @@ export class ClaimFlow {
     kit.stop(ctx, claiming, 'linked');
   }
 
-  #asksForLogin({ target }: Claiming, { origin }: ClaimToken, { credentials }: LegacyEntry): boolean {
+  #asksForLogin(
+    { target }: Claiming,
+    { origin, purpose }: ClaimToken,
+    { credentials }: LegacyEntry,
+  ): boolean {
     const rule = this.#kit.targetOf(target)?.settings.legacyLogin;
-    if (rule === 'never' || !SENT.includes(origin)) return false;
+    if (!SENT.includes(origin)) return false;
+    // A hub does not say who acted for an organization: that its owner is here, they have to show.
+    if (purpose === 'organization') return true;
+    if (rule === 'never') return false;
     return rule === 'always' || hasSecondFactor(credentials);
   }
 
@@ -159,7 +173,7 @@ export class ClaimFlow {
 
   async goOn(ctx: Context, claiming: Claiming): Promise<void> {
     const { token, entry, present, needsLogin } = await this.#standing(ctx, claiming);
-    if (needsLogin || !entry) return this.#kit.logIn(ctx, { sub: claiming.token?.sub });
+    if (needsLogin || !entry) return this.#kit.logIn(ctx, claiming);
     const ready = token ? claiming : await this.#withToken(ctx, claiming, present);
     if (claiming.there) return this.#afterLogin(ctx, ready);
     await this.#toTarget.go(ctx, ready, { entry });
@@ -195,18 +209,23 @@ export class ClaimFlow {
   /** Back from our own login page; they had pressed the button before. */
   async returned(ctx: Context): Promise<void> {
     const kit = this.#kit;
-    const claiming = kit.cookie.read(ctx);
-    if (claiming?.use !== 'claim') return kit.stop(ctx, undefined, 'lost');
-    // They gave up, or somebody else has logged in: the page says what to do.
-    if (!(await kit.whoIsHere(ctx, claiming))) return goOn(ctx, CLAIM_PATH);
+    const { pressed, ...claiming } = kit.cookie.read(ctx) ?? kit.stop(ctx, undefined, 'lost');
+    if (claiming.use !== 'claim') return kit.stop(ctx, undefined, 'lost');
+    // They gave up, or a page of somebody else's has sent them here: our page says what to do.
+    if (!pressed || !(await kit.whoIsHere(ctx, claiming))) return goOn(ctx, CLAIM_PATH);
+    kit.cookie.write(ctx, claiming);
     await this.goOn(ctx, claiming);
   }
 
   async otherAccount(ctx: Context, claiming: Claiming): Promise<void> {
-    const token = await this.#kit.openToken(ctx, claiming);
+    const { token, entry, needsLogin } = await this.#standing(ctx, claiming);
     if (token) await this.#toTarget.letGo(token, claiming);
-    const entry = token && (await this.#kit.entryOf(ctx, claiming, token.sub));
     const { there: _, organizationThere: __, ...rest } = claiming;
+    // Going on says whose link it is, and who has to log in here first has not done that yet.
+    if (needsLogin) {
+      this.#kit.cookie.write(ctx, rest);
+      return goOn(ctx, CLAIM_PATH);
+    }
     await this.#toTarget.go(ctx, rest, { entry, isOtherAccount: true });
   }
 
@@ -265,8 +284,8 @@ export class ClaimFlow {
   }
 
   /** As the person whom the link is for; without one, as whoever they are. */
-  async signIn(ctx: Context, { token }: Claiming): Promise<void> {
-    this.#kit.logIn(ctx, { sub: token?.sub, isOther: true });
+  async signIn(ctx: Context, claiming: Claiming): Promise<void> {
+    this.#kit.logIn(ctx, claiming, { isOther: true });
   }
 }
 

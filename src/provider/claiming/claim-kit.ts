@@ -100,10 +100,9 @@ export class ClaimKit {
   formToken = (claiming: Claiming): string => this.forms.token(formOf(claiming));
 
   /** To our own login page and back; `isOther`: whoever is logged in is not who is asked for. */
-  logIn(
-    ctx: Context,
-    { sub, isOther }: { readonly sub?: string | undefined; readonly isOther?: boolean },
-  ): void {
+  logIn(ctx: Context, claiming: Claiming, { isOther = false }: { readonly isOther?: boolean } = {}): void {
+    this.cookie.write(ctx, { ...claiming, pressed: true });
+    const sub = claiming.token?.sub;
     const path = ownLoginPath({
       client_id: CLAIM_CLIENT,
       redirect_uri: `${this.options.issuer}${CLAIM_RETURN_PATH}`,
@@ -115,6 +114,12 @@ export class ClaimKit {
 
   /** Says why there is no link, and stops. */
   stop(ctx: Context, claiming: Claiming | undefined, problem: ClaimProblem, status?: number): never {
+    this.answer(ctx, claiming, problem, status);
+    throw new Answered();
+  }
+
+  /** Says why there is no link. */
+  answer(ctx: Context, claiming: Claiming | undefined, problem: ClaimProblem, status?: number): void {
     const [usual, ...ways] = PROBLEMS[problem];
     const at = claiming && this.targetOf(claiming.target);
     const offered = ways.flatMap((way) => this.#way(way, claiming));
@@ -133,7 +138,6 @@ export class ClaimKit {
       },
       status ?? usual,
     );
-    throw new Answered();
   }
 
   #way(way: ClaimWay, claiming: Claiming | undefined): { way: ClaimWay; href?: string }[] {
@@ -142,6 +146,8 @@ export class ClaimKit {
       const href = this.targetOf(claiming.target)?.target.loginUrl.split('{')[0];
       return href ? [{ way, href }] : [];
     }
+    // The letter with a new one is a person's; an organization's link is asked for anew where it came from.
+    if (way === 'new-link' && claiming.token?.purpose === 'organization') return [];
     return [{ way }];
   }
 
@@ -167,7 +173,9 @@ export class ClaimKit {
   }
 }
 
-const formOf = ({ nonce }: Claiming) => `claim\n${nonce}`;
+/** A form is good for what its page has shown: another tab may have gone on with somebody else, under the same nonce. */
+const formOf = ({ nonce, token, there, organizationThere }: Claiming) =>
+  ['claim', nonce, token?.id, there?.targetUserId, organizationThere?.targetOrganizationId].join('\n');
 
 export const purposeOf = ({ use, token }: Claiming) =>
   use === 'sign-in' ? 'sign-in' : (token?.purpose ?? 'person');

@@ -3,17 +3,14 @@ import type { Context } from 'koa';
 import { FootbridgeError } from '../../errors.ts';
 import type { ClaimToken } from '../../migration/claim-tokens/claim-token.ts';
 import { CLAIM_PATH } from '../../migration/claim-tokens/claim-token.ts';
-import { issueClaimToken } from '../../migration/claim-tokens/claim-tokens.ts';
-import {
-  claimOrganization,
-  claimPerson,
-  organizationStanding,
-} from '../../migration/claim-tokens/claiming.ts';
+import { countLately, issueClaimToken } from '../../migration/claim-tokens/claim-tokens.ts';
+import { claimOrganization, claimPerson, standingOf } from '../../migration/claim-tokens/claiming.ts';
 import { claimantOf } from '../../migration/claim-tokens/issuing.ts';
+import { linkedAmong } from '../../migration/claim-tokens/organization-links.ts';
 import type { LegacyEntry, User } from '../../user.ts';
 import { goOn } from '../login-end.ts';
 import type { ClaimDonePage } from '../pages/page.ts';
-import type { Claiming } from './claim-cookie.ts';
+import type { Claiming, Done } from './claim-cookie.ts';
 import type { ClaimKit } from './claim-kit.ts';
 import { needed } from './claim-kit.ts';
 import { identityHere, identityThere, isEmailDifferent, maskedThere } from './identities.ts';
@@ -22,6 +19,9 @@ import { signInPath } from './to-target.ts';
 
 /** Organizations on one page; whoever owns more is shown them as they are linked. */
 const SHOWN = 20;
+/** For one person: more than anybody has organizations, and a browser that goes in circles does not fill our table. */
+const MAX_PER_HOUR = 300;
+const HOUR_SECONDS = 3_600;
 
 export class Confirming {
   readonly #kit: ClaimKit;
@@ -84,30 +84,50 @@ export class Confirming {
     }
     kit.options.onClaim({ target: target.name, purpose: token.purpose, outcome: 'linked' });
     kit.options.kick(token.organization ?? token.sub);
-    this.#remember(ctx, claiming, token);
+    await this.#remember(ctx, claiming, token);
     goOn(ctx, CLAIM_PATH);
   }
 
   /** What the last page needs; the token is spent, and its proofs are of no use any more. */
-  #remember(
+  async #remember(
     ctx: Context,
     { target, use, uid, there, done }: Claiming,
     { sub, organization }: ClaimToken,
-  ): void {
+  ): Promise<void> {
     const proved = there ?? done?.there;
+    const present = await this.#kit.whoIsHere(ctx);
     this.#kit.cookie.write(ctx, {
       target,
       use,
       ...(uid ? { uid } : {}),
-      done: { sub, ...(proved ? { there: proved } : {}), ...(organization ? { organization } : {}) },
+      done: {
+        sub,
+        ...(present?.uid ? { session: present.uid } : {}),
+        ...(proved ? { there: proved } : {}),
+        ...(organization ? { organization } : {}),
+      },
     });
+  }
+
+  /** What was proved dies with the logout and with the link: nobody goes on from it, and nobody reads whose it was. */
+  async #stillDone(ctx: Context, claiming: Claiming): Promise<Done> {
+    const kit = this.#kit;
+    const done = claiming.done ?? kit.stop(ctx, claiming, 'lost');
+    const { sub, there, session } = done;
+    const present = await kit.whoIsHere(ctx);
+    const isSameBrowser = present?.uid === session || present?.sub === sub;
+    const asked = { target: claiming.target, sub, targetUserId: there?.targetUserId };
+    const { kind } = await standingOf(kit.options.db, asked);
+    if (kind === 'linked' && isSameBrowser) return done;
+    kit.cookie.clear(ctx);
+    return kit.stop(ctx, undefined, 'lost');
   }
 
   /** It is done; and the organizations that they own can follow. */
   async done(ctx: Context, claiming: Claiming): Promise<void> {
     const kit = this.#kit;
     const { target } = kit.targetOfClaim(ctx, claiming);
-    const { sub, there, organization } = needed(claiming.done);
+    const { sub, there, organization } = await this.#stillDone(ctx, claiming);
     const { user } = await kit.entryOf(ctx, claiming, sub);
     const linked = organization && (kit.organizationOf(user, organization)?.name ?? organization);
     const { uid } = claiming;
@@ -135,21 +155,28 @@ export class Confirming {
     const { db, directory } = this.#kit.options;
     const { settings } = this.#kit.targetOfClaim(ctx, claiming);
     if (!settings.organizations) return [];
-    const owned = (user.organizations ?? []).filter(({ isOwner }) => isOwner).slice(0, SHOWN);
-    return Promise.all(
-      owned.map(async ({ id, name }) => {
-        const organization = directory.organizationKey(user.sub, id) ?? id;
-        const standing = await organizationStanding(db, { target: claiming.target, organization });
-        return { id, name, state: standing === 'linked' ? ('linked' as const) : ('open' as const) };
-      }),
-    );
+    const owned = (user.organizations ?? []).flatMap(({ id, name, isOwner }) => {
+      const key = isOwner ? directory.organizationKey(user.sub, id) : undefined;
+      return key === undefined ? [] : [{ id, name, key }];
+    });
+    const keys = owned.map(({ key }) => key);
+    const linked = await linkedAmong(db, [claiming.target], keys);
+    const shown = owned.map(({ id, name, key }) => ({
+      id,
+      name,
+      state: linked.has(key) ? ('linked' as const) : ('open' as const),
+    }));
+    const isOpen = ({ state }: (typeof shown)[number]) => state === 'open';
+    // What is still to do comes first: nobody may own more than are shown, and never see the last of them.
+    return [...shown.filter(isOpen), ...shown.filter((one) => !isOpen(one))].slice(0, SHOWN);
   }
 
   /** On to one of their organizations: a token of its own, for this browser alone. */
   async chain(ctx: Context, claiming: Claiming, organizationId: string): Promise<void> {
     const kit = this.#kit;
-    const { done, target, uid } = claiming;
-    const { sub } = done ?? kit.stop(ctx, claiming, 'lost');
+    const { target, uid } = claiming;
+    const done = await this.#stillDone(ctx, claiming);
+    const { sub } = done;
     try {
       const token = await this.issue({ target, sub, organization: organizationId }, 'chain');
       const next = kit.cookie.write(ctx, {
@@ -157,7 +184,8 @@ export class Confirming {
         use: 'claim',
         token,
         ...(uid ? { uid } : {}),
-        done: needed(done),
+        ...(done.session ? { bySession: true } : {}),
+        done,
       });
       await this.#toTarget.go(ctx, next, { entry: await kit.entryOf(ctx, claiming, sub) });
     } catch (error) {
@@ -177,6 +205,8 @@ export class Confirming {
       { db, directory, claimTokens, issuer, pseudonym },
       wish,
     );
+    if ((await countLately(db, { ...wish, seconds: HOUR_SECONDS })) >= MAX_PER_HOUR)
+      throw new FootbridgeError('throttled', { retryAfterSeconds: HOUR_SECONDS });
     const settings = claimTokens.find(({ target }) => target === wish.target);
     if (!settings) throw new FootbridgeError('not_found');
     const { target, sub } = wish;

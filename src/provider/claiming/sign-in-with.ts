@@ -7,11 +7,13 @@ import { isFootbridgeError } from '../../errors.ts';
 import { CLAIM_PATH } from '../../migration/claim-tokens/claim-token.ts';
 import { holdClaim } from '../../migration/claim-tokens/claim-tokens.ts';
 import { claimPerson, holderOf } from '../../migration/claim-tokens/claiming.ts';
+import { beginCreation, endCreation, wasBegun } from '../../migration/claim-tokens/legacy-writes.ts';
 import { findByTargetUser } from '../../migration/ledger.ts';
 import { hasTargetUser } from '../../migration/states.ts';
 import type { SignedIn } from '../../targets/sign-in.ts';
 import type { LegacyEntry } from '../../user.ts';
 import { goOn } from '../login-end.ts';
+import { foldIdentifier } from '../login-hint.ts';
 import type { Interaction } from '../login-options.ts';
 import type { Claiming } from './claim-cookie.ts';
 import type { ClaimKit, ClaimTarget } from './claim-kit.ts';
@@ -30,6 +32,7 @@ export class SignInWith {
   readonly #kit: ClaimKit;
   readonly #toTarget: ToTarget;
   readonly #confirming: Confirming;
+  readonly #creating = new Map<string, Promise<unknown>>();
 
   constructor(kit: ClaimKit, toTarget: ToTarget, confirming: Confirming) {
     this.#kit = kit;
@@ -71,7 +74,8 @@ export class SignInWith {
     const kit = this.#kit;
     const { at, claiming, there } = come;
     const row = await findByTargetUser(kit.options.db, at.target.name, there.targetUserId);
-    const sub = row && hasTargetUser(row.state) ? row.sub : await this.#unknown(ctx, come);
+    const isLinked = row !== undefined && hasTargetUser(row.state);
+    const sub = isLinked ? row.sub : await this.#unknown(ctx, come, { mayCreate: row === undefined });
     if (sub === undefined) return undefined;
     const entry = await kit.entryOf(ctx, claiming, sub);
     kit.cookie.clear(ctx);
@@ -80,10 +84,15 @@ export class SignInWith {
   }
 
   /** Nobody here is linked to that account. The sub of whoever is from now on; undefined: a page asks what to do. */
-  async #unknown(ctx: Context, { at, claiming, there, uid }: Come): Promise<string | undefined> {
+  async #unknown(
+    ctx: Context,
+    { at, claiming, there, uid }: Come,
+    { mayCreate }: { readonly mayCreate: boolean },
+  ): Promise<string | undefined> {
     const kit = this.#kit;
     const { unknown, contact } = at.settings;
-    const made = unknown === 'create' ? await this.#create(ctx, claiming, { at, there }) : undefined;
+    const create = unknown === 'create' && mayCreate;
+    const made = create ? await this.#createOnce(ctx, claiming, { at, there }) : undefined;
     if (made !== undefined) return made;
     kit.options.onClaim({ target: at.target.name, purpose: 'sign-in', outcome: 'unknown' });
     kit.options.renderPage(
@@ -103,6 +112,25 @@ export class SignInWith {
     return undefined;
   }
 
+  /** Whoever comes by twenty tabs at once is made once; between nodes the store's own uniqueness of addresses sees to it. */
+  async #createOnce(
+    ctx: Context,
+    claiming: Claiming,
+    come: Pick<Come, 'at' | 'there'>,
+  ): Promise<string | undefined> {
+    const key = `${come.at.target.name}\n${come.there.targetUserId}`;
+    const before = this.#creating.get(key);
+    if (before) {
+      await before.catch(() => undefined);
+      const { db } = this.#kit.options;
+      const row = await findByTargetUser(db, come.at.target.name, come.there.targetUserId);
+      return row && hasTargetUser(row.state) ? row.sub : undefined;
+    }
+    const made = this.#create(ctx, claiming, come).finally(() => this.#creating.delete(key));
+    this.#creating.set(key, made);
+    return made;
+  }
+
   /**
    * Only by an address that the target has verified, and that nobody here has: by an address alone nobody becomes somebody
    * who is here already.
@@ -112,26 +140,72 @@ export class SignInWith {
     claiming: Claiming,
     { at, there }: Pick<Come, 'at' | 'there'>,
   ): Promise<string | undefined> {
-    const { db, directory, keyring, claiming: deps } = this.#kit.options;
+    const { db, directory } = this.#kit.options;
     const { email, emailVerified, targetUserId } = there;
-    if (!email || !emailVerified || (await directory.findByLogin(email))) return undefined;
+    if (!email || !emailVerified) return undefined;
+    const creation = { target: at.target.name, targetUserId, email };
+    if (await wasBegun(db, creation))
+      return this.#linkMade(ctx, claiming, { at, there, email, isLater: true });
+    if (await this.#isTaken(email)) return undefined;
     const { name = email, givenName = '', familyName = '' } = there;
+    await beginCreation(db, creation);
     try {
-      await directory.write(undefined, 'createPerson', { targetUserId, email, name, givenName, familyName });
+      const values = { targetUserId, email, name, givenName, familyName };
+      // Nothing was made: whoever has the address by now was here before, or came at the same moment.
+      if ((await directory.write(undefined, 'createPerson', values)) === 0) {
+        await endCreation(db, creation);
+        return undefined;
+      }
     } catch (error) {
-      if (isFootbridgeError(error, 'user_ambiguous')) return undefined;
-      throw error;
+      if (!isFootbridgeError(error, 'user_ambiguous')) throw error;
+      await endCreation(db, creation);
+      return undefined;
     }
-    const sub = (await directory.findByLogin(email))?.user.sub;
-    if (sub === undefined) return undefined;
+    return this.#linkMade(ctx, claiming, { at, there, email, isLater: false });
+  }
+
+  /** The account that was made for them just now, or before something of ours had failed. */
+  async #linkMade(
+    ctx: Context,
+    claiming: Claiming,
+    {
+      at,
+      there,
+      email,
+      isLater,
+    }: Pick<Come, 'at' | 'there'> & { readonly email: string; readonly isLater: boolean },
+  ): Promise<string | undefined> {
+    const { db, directory, keyring, claiming: deps } = this.#kit.options;
+    const { targetUserId } = there;
+    const entry = await directory.findByLogin(email);
+    const sub = entry?.user.sub;
+    // Who has the address by now may be somebody else: then both sides have to have proved it.
+    if (sub === undefined || (isLater && !entry?.user.emailVerified)) {
+      await endCreation(db, { target: at.target.name, targetUserId });
+      return undefined;
+    }
     try {
       const token = await this.#confirming.issue({ target: at.target.name, sub }, 'sign-in');
       await holdClaim(db, token.id, holderOf(keyring, at.target.name, targetUserId));
       await claimPerson(deps, { token, target: at.target, there, thereMasked: maskedThere(there) });
+      await endCreation(db, { target: at.target.name, targetUserId });
     } catch (error) {
       return this.#kit.fail(ctx, claiming, error);
     }
     return sub;
+  }
+
+  /** Also in small letters: stores compare as they like, and an address in other letters is the same mailbox. */
+  async #isTaken(email: string): Promise<boolean> {
+    const { directory } = this.#kit.options;
+    try {
+      for (const one of new Set([email, foldIdentifier(email)]))
+        if (await directory.findByLogin(one)) return true;
+      return false;
+    } catch (error) {
+      if (isFootbridgeError(error, 'user_ambiguous')) return true;
+      throw error;
+    }
   }
 
   /** "I have an account here": they log in with it, and see both sides before anything is linked. */

@@ -10,7 +10,7 @@ import type { LegacyEntry } from '../../user.ts';
 import { LOGIN_PATH } from '../interaction-cookie.ts';
 import { goOn } from '../login-end.ts';
 import type { Claiming } from './claim-cookie.ts';
-import { bounded } from './claim-cookie.ts';
+import { bounded, cut } from './claim-cookie.ts';
 import type { ClaimKit } from './claim-kit.ts';
 import { needed } from './claim-kit.ts';
 import { hintsOf } from './identities.ts';
@@ -119,8 +119,10 @@ export class ToTarget {
     const { target, sub, organization } = token;
     const found = await signIn.finishOrganization?.(query, checks);
     if (!found || !organization || !settings.organizations) return kit.stop(ctx, claiming, 'refused');
-    const { targetOrganizationId, name, members } = found;
+    const { targetOrganizationId, name, members, by } = found;
     const owner = await find(db, target, sub);
+    // Where the target says who was there, it has to be the owner: that they decide there, too, is not their word.
+    if (by !== undefined && by !== owner?.targetUserId) return kit.stop(ctx, claiming, 'not_decider');
     const roles = members.find(({ targetUserId }) => targetUserId === owner?.targetUserId)?.roles ?? [];
     if (!roles.some((role) => settings.organizations?.deciders.includes(role)))
       return kit.stop(ctx, claiming, 'not_decider');
@@ -129,7 +131,7 @@ export class ToTarget {
     await holdClaim(db, token.id, holderOf(keyring, target, targetOrganizationId));
     kit.cookie.write(ctx, {
       ...claiming,
-      organizationThere: { targetOrganizationId, name: name.slice(0, 200) },
+      organizationThere: { targetOrganizationId, name: cut(name) },
     });
     goOn(ctx, CLAIM_PATH);
   }

@@ -13,6 +13,8 @@ export interface AccessToken {
   readonly header: string;
   /** Of the person or organization. */
   readonly bearerId: string;
+  /** The person who acts for that organization, where it says so. */
+  readonly personId?: string;
 }
 
 const ISSUER = 'ZAI';
@@ -36,7 +38,12 @@ export async function readAccessToken(
   if (answer.bearer.type !== type) throw invalid(`it is not one of a ${type.toLowerCase()}`);
   const sub = await verifiedSubject(answer.access_token, deps);
   if (!isAbout(sub, answer)) throw invalid('it is for somebody else than the answer says');
-  return { header: `Bearer ${answer.access_token}`, bearerId: answer.bearer.id };
+  const personId = SUBJECT.exec(sub)?.[1]?.toLowerCase();
+  return {
+    header: `Bearer ${answer.access_token}`,
+    bearerId: answer.bearer.id,
+    ...(personId === undefined ? {} : { personId }),
+  };
 }
 
 /** RFC 8725: the one algorithm that is documented, whatever the header says. */

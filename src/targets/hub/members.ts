@@ -11,6 +11,8 @@ const PATH = '/api/v1/organization/memberships';
  * on the second is to count as having left.
  */
 const MAX_PAGES = 500;
+/** Of all pages together: more than are kept of one organization (`sync/attending.ts`). */
+const MAX_MEMBERS = 50_000;
 
 /** Throws HubError. */
 export async function readMembers(api: HubApi, authorization: string): Promise<readonly TargetMember[]> {
@@ -19,7 +21,8 @@ export async function readMembers(api: HubApi, authorization: string): Promise<r
     const path = page === 1 ? PATH : `${PATH}?page=${page}`;
     const answer = await api.ask({ method: 'GET', path, authorization });
     const members = readDocument(membersAnswer, answer.document, `GET ${PATH}`);
-    all.push(...members);
+    for (const member of members) all.push(member);
+    if (all.length > MAX_MEMBERS) break;
     if (members.length === 0 || !hasNext(answer)) return all;
   }
   throw new HubError({ status: 200, reason: 'too_many_pages', message: `GET ${PATH} does not end` });

@@ -57,7 +57,8 @@ export function openHubSignIn(
           readMembers(api, token.header),
         ]);
         const { id, name } = whoIs(organization, token);
-        return { targetOrganizationId: id, name, members };
+        const { personId: by } = token;
+        return { targetOrganizationId: id, name, members, ...(by === undefined ? {} : { by }) };
       }),
     close: () => api.close(),
   };

@@ -3,6 +3,8 @@
 import { actionV1Handlers } from './actions-v1-calls.ts';
 import { actionHandlers } from './actions-v2.ts';
 import { importHandlers } from './admin-import.ts';
+import { appPage } from './app-endpoints.ts';
+import { appHandlers } from './apps.ts';
 import { sendJson } from './body.ts';
 import type { Delivery, DeliveryOptions, Sender } from './delivery.ts';
 import { openSender } from './delivery.ts';
@@ -69,6 +71,7 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map([
   ...instanceHandlers,
   ...importHandlers,
   ...actionV1Handlers,
+  ...appHandlers,
 ]);
 
 export async function openZitadel({ now = Date.now }: ZitadelOptions = {}): Promise<Zitadel> {
@@ -84,7 +87,7 @@ export async function openZitadel({ now = Date.now }: ZitadelOptions = {}): Prom
     oauth,
     handlers: HANDLERS,
     executions,
-    pages: [oauthPage(oauth), intentPage(instance)],
+    pages: [appPage(instance, organization), oauthPage(oauth), intentPage(instance)],
     defaultOrganization: organization,
   });
   instance.url = gateway.url;

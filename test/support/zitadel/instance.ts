@@ -4,6 +4,7 @@ import type { DetailsJson } from '@zitadel/proto/zitadel/object/v2/object_pb.js'
 import type { SetHumanProfileJson, UserStateJson } from '@zitadel/proto/zitadel/user/v2/user_pb.js';
 import type { StoredAction, StoredExecution, StoredTarget } from './actions-store.ts';
 import type { ActionRun } from './actions-v1.ts';
+import type { App } from './apps.ts';
 import { EVENT_TYPES } from './event-types.ts';
 import type { InstanceKey } from './instance-key.ts';
 import type { Policies } from './policies.ts';
@@ -160,6 +161,8 @@ export class Instance {
   /** Whether grants need their project and roles, which ZITADEL wants: tests without either leave it off. */
   checksProjects = false;
   readonly projects = new Map<string, Project>();
+  /** Applications of the projects, by client id. */
+  readonly apps = new Map<string, App>();
   readonly events: StoredEvent[] = [];
   /** What `ListEventTypes` answers, and what executions may name: releases differ. */
   eventTypes: readonly string[] = EVENT_TYPES;
