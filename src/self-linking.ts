@@ -47,6 +47,7 @@ export function openSelfLinking(parts: Ground & { readonly metrics: Metrics }): 
     claimTokens,
     claiming: { db, keyring, directory, targets, pseudonym },
     enforcement,
+    mails: mailer !== undefined,
     siteName: pages.name,
     kick: (key) => {
       quietly(writeLegacy(writes, key));

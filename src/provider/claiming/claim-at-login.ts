@@ -130,7 +130,7 @@ export class ClaimAtLogin {
     const { at, proved, standing, entry } = asked;
     const { target } = at;
     const { email, emailVerified, sub } = entry.user;
-    const isMailed = standing.kind === 'refused' && email !== undefined && emailVerified;
+    const isMailed = kit.options.mails && standing.kind === 'refused' && email !== undefined && emailVerified;
     if (isMailed) {
       const scope = currentScope(kit.options.scopes);
       scope.also(noticePart({ target: target.name, sub, notice: 'claim-enforced', detail: {} }));

@@ -5,25 +5,18 @@
 import type { Context } from 'koa';
 import type { ClaimOrigin, ClaimToken } from '../../migration/claim-tokens/claim-token.ts';
 import { CLAIM_PATH } from '../../migration/claim-tokens/claim-token.ts';
-import {
-  findByText,
-  findClaimToken,
-  noteClaim,
-  noteFailure,
-} from '../../migration/claim-tokens/claim-tokens.ts';
+import { findByText, noteClaim } from '../../migration/claim-tokens/claim-tokens.ts';
 import { organizationStanding, standingOf } from '../../migration/claim-tokens/claiming.ts';
-import { noticePart } from '../../migration/claim-tokens/notices.ts';
 import { hasSecondFactor } from '../../sessions/second-factor.ts';
 import type { LegacyEntry, User } from '../../user.ts';
-import { takeSession } from '../cookies.ts';
 import { goOn } from '../login-end.ts';
-import { recordKey } from '../records.ts';
 import type { Claiming } from './claim-cookie.ts';
 import type { ClaimKit, Present } from './claim-kit.ts';
 import { problemOf } from './claim-problems.ts';
 import type { Confirming } from './confirming.ts';
 import { identityHere, identityThere, maskedHere } from './identities.ts';
 import type { ToTarget } from './to-target.ts';
+import { WaysOut } from './ways-out.ts';
 
 /** Whoever has such a link has a mailbox, or heard it from an operator: a second factor is not in there. */
 const SENT: readonly ClaimOrigin[] = ['campaign', 'operator', 'letter'];
@@ -41,11 +34,13 @@ export class ClaimFlow {
   readonly #kit: ClaimKit;
   readonly #toTarget: ToTarget;
   readonly #confirming: Confirming;
+  readonly #waysOut: WaysOut;
 
   constructor(kit: ClaimKit, toTarget: ToTarget, confirming: Confirming) {
     this.#kit = kit;
     this.#toTarget = toTarget;
     this.#confirming = confirming;
+    this.#waysOut = new WaysOut(kit, toTarget);
   }
 
   /** The link itself: from here on it is in no URL. */
@@ -167,8 +162,8 @@ export class ClaimFlow {
     if (organization) return this.#confirming.chain(ctx, claiming, organization);
     const choice = form.get('choice') ?? '';
     const act = Object.hasOwn(CHOICES, choice) ? CHOICES[choice as Choice] : undefined;
-    if (!act) return kit.stop(ctx, claiming, 'lost');
-    await act.call(this, ctx, claiming);
+    if (act) return act.call(this, ctx, claiming);
+    if (!(await this.#waysOut.take(ctx, claiming, choice))) kit.stop(ctx, claiming, 'lost');
   }
 
   async goOn(ctx: Context, claiming: Claiming): Promise<void> {
@@ -235,58 +230,6 @@ export class ClaimFlow {
     if (!token || !entry || !isProved || needsLogin) return goOn(ctx, CLAIM_PATH);
     await this.#confirming.link(ctx, claiming, { token, user: entry.user });
   }
-
-  async cancel(ctx: Context, claiming: Claiming): Promise<void> {
-    const kit = this.#kit;
-    const token = claiming.token && (await findClaimToken(kit.options.db, claiming.token.id));
-    if (token) {
-      await this.#toTarget.letGo(token, claiming);
-      await noteFailure(kit.options.db, token.id, 'cancelled');
-    }
-    const { there: _, organizationThere: __, ...rest } = claiming;
-    kit.stop(ctx, kit.cookie.write(ctx, rest), 'cancelled');
-  }
-
-  async notMe(ctx: Context, claiming: Claiming): Promise<void> {
-    const kit = this.#kit;
-    if (claiming.token) await noteFailure(kit.options.db, claiming.token.id, 'not_me');
-    kit.cookie.clear(ctx);
-    kit.stop(ctx, claiming, 'not_me');
-  }
-
-  /** Mailed to the address that the store has, whoever asks; the page says the same to everybody. */
-  async newLink(ctx: Context, claiming: Claiming): Promise<void> {
-    const kit = this.#kit;
-    const { db } = kit.options;
-    const { target } = kit.targetOfClaim(ctx, claiming);
-    const token = claiming.token && (await findClaimToken(db, claiming.token.id));
-    if (!token || token.state === 'open') return goOn(ctx, CLAIM_PATH);
-    if (token.purpose === 'person') {
-      const notice = { target: token.target, sub: token.sub, notice: 'claim-account', detail: {} } as const;
-      await db.runParts([noticePart(notice)], 'select 1');
-      kit.options.kick(token.sub);
-    }
-    kit.cookie.clear(ctx);
-    kit.options.renderPage(ctx, { page: 'claim-sent', targetName: target.displayName });
-  }
-
-  /** Whoever else is logged in here leaves, with all that hangs on it. */
-  async logOut(ctx: Context, { proved: _, ...claiming }: Claiming): Promise<void> {
-    const { issuer, endings } = this.#kit.options;
-    const present = await this.#kit.whoIsHere(ctx);
-    if (present?.uid !== undefined) {
-      const selection = { by: 'op-session', uid: recordKey('uid', present.uid) } as const;
-      await endings.end({ selection, cause: 'replaced', actor: 'user' });
-      takeSession(ctx, issuer);
-    }
-    this.#kit.cookie.write(ctx, claiming);
-    goOn(ctx, CLAIM_PATH);
-  }
-
-  /** As the person whom the link is for; without one, as whoever they are. */
-  async signIn(ctx: Context, claiming: Claiming): Promise<void> {
-    this.#kit.logIn(ctx, claiming, { isOther: true });
-  }
 }
 
 const CHOICES = {
@@ -295,10 +238,5 @@ const CHOICES = {
   other: ClaimFlow.prototype.otherAccount,
   'other-account': ClaimFlow.prototype.otherAccount,
   link: ClaimFlow.prototype.link,
-  cancel: ClaimFlow.prototype.cancel,
-  'not-me': ClaimFlow.prototype.notMe,
-  'new-link': ClaimFlow.prototype.newLink,
-  'log-out': ClaimFlow.prototype.logOut,
-  'sign-in': ClaimFlow.prototype.signIn,
 } as const;
 type Choice = keyof typeof CHOICES;

@@ -27,6 +27,8 @@ export interface ClaimingParts {
   readonly claimTokens: readonly ClaimTokenSettings[];
   readonly claiming: ClaimingDeps;
   readonly enforcement: Enforcement;
+  /** Whether we send letters at all. */
+  readonly mails: boolean;
   /** The company's name for people. */
   readonly siteName: string;
   /** Something was asked for that goes on by itself: letters, what the legacy store is told. */
