@@ -10,6 +10,7 @@ import { migrationOperations } from '../migration/migration-routes.ts';
 import { sessionOperations } from '../sessions/sessions-routes.ts';
 import { organizationsOperations } from '../sync/organizations-routes.ts';
 import { webhooksOperations } from '../sync/webhooks-routes.ts';
+import type { Operation } from './operation.ts';
 import { operations } from './operations/index.ts';
 
 type Json = Record<string, unknown>;
@@ -54,7 +55,7 @@ export function openApiDocument(issuer: string): Json {
       summary: operation.summary,
       tags: ['operator (private listener)'],
       security: [{ operator: [] }],
-      requestBody: { content: { 'application/json': { schema: schemaOf(operation.input, 'input') } } },
+      requestBody: { content: { 'application/json': { schema: bodyOf(operation) } } },
       responses: { 200: { description: 'Done.' }, ...problemsFor(['unauthorized', 'bad_request']) },
     });
   }
@@ -93,6 +94,18 @@ export function openApiDocument(issuer: string): Json {
       },
     },
   };
+}
+
+const EXECUTE = {
+  type: 'boolean',
+  default: false,
+  description: 'Really do it; without it nothing is changed.',
+};
+
+/** What changes something is only rehearsed unless `execute` says otherwise. */
+function bodyOf({ input, changes }: Operation): Json {
+  const schema = schemaOf(input, 'input');
+  return changes ? { ...schema, properties: { ...(schema.properties as Json), execute: EXECUTE } } : schema;
 }
 
 /** Those that no access token opens. */

@@ -87,7 +87,9 @@ describe('claim rules', () => {
       '  everybody was paused by operator:test at [minute] UTC: Mail went wrong',
     ]);
     expect(await kindOf(sub)).toBe('free');
-    expect((await stage.run(claimRules, pause, EXECUTE)).text).toContain('was not running');
+    expect((await stage.run(claimRules, pause, EXECUTE)).text).toContain(
+      'is paused already, for the reason below.',
+    );
 
     const resume = { target: 'main', resume: 'everybody' };
     expect((await stage.run(claimRules, resume)).text).toContain('Would resume everybody at main.');
@@ -137,7 +139,7 @@ describe('claim except', () => {
       [
         `Would let ${sub} go on with their old login at main until it is taken back.`,
         `  ${sub}  user-${sub.slice(5)}  Person ${sub.slice(5)}  ${sub.slice(5)}@example.com (verified)`,
-        '  without it: refused by the rule everybody',
+        '  without it their old login lets them in no more since 2020-01-15 (rule everybody)',
         'Nothing was changed: add --execute.',
       ].join('\n'),
     );
@@ -147,7 +149,7 @@ describe('claim except', () => {
     expect(await kindOf(sub)).toBe('free');
     const { text } = await stage.run(claimRules, { target: 'main', exceptions: true });
     expect(text).toContain('1 excepted');
-    expect(text).toContain(`  main  ${sub}  until 2999-03-01 00:00 UTC  by operator:test: Is blind`);
+    expect(text).toContain(`  ${sub}  main    2999-03-01 00:00  operator:test  Is blind`);
     const [record] = await stage.audited('claim-exception.added', sub);
     expect(record).toMatchObject({ actor: 'operator:test', detail: { target: 'main', reason: 'Is blind' } });
   });

@@ -148,7 +148,9 @@ describe('claim issue', () => {
     const dry = await stage.run(claimIssue, asked);
     expect(dry.text).toContain('mail could reach somebody else. (no_verified_address)');
     expect(dry.wrong).toBe(true);
-    await expect(stage.run(claimIssue, asked, EXECUTE)).rejects.toMatchObject({ code: 'bad_request' });
+    await expect(stage.run(claimIssue, asked, EXECUTE)).rejects.toMatchObject({
+      code: 'no_verified_address',
+    });
     expect(await issuedTo(sub)).toBe(0);
   });
 
@@ -254,7 +256,7 @@ describe('claim show', () => {
         '  [minute]  failed   the last try came to nothing: cancelled',
         `Person ${sub}  user-${sub.slice(5)}  Person ${sub.slice(5)}  ${sub.slice(5)}@example.com (verified)`,
         '  at main: legacy (never seen here)',
-        '  old login: refused since 2020-01-15 (rule everybody)',
+        '  old login: lets them in no more since 2020-01-15 (rule everybody)',
         '  1 link besides, 1 of them open',
       ].join('\n'),
     );
@@ -274,7 +276,7 @@ describe('claim show', () => {
     expect(text).toContain(`Link ${id}, claimed`);
     expect(text).toContain('claimed  the link was made');
     expect(text).toContain(`at main: migrated as there-${sub}`);
-    expect(text).toContain('old login: free');
+    expect(text).toContain('old login: goes on');
     expect(text).toContain('excepted until it is taken back: Is blind');
     expect(text).toContain('no other links');
   });

@@ -85,7 +85,7 @@ describe('claim status', () => {
       'links  share  which',
       '5  100.0 %  issued  links were made',
       '3  60.0 %  sent  went out in a letter',
-      '3  60.0 %  opened  were opened',
+      '3  60.0 %  opened  were opened, or led there at once',
       '2  40.0 %  started  led somebody to the target',
       '2  40.0 %  claimed  have linked an account or organization',
       '1  20.0 %  expired  were not used in time',
@@ -100,9 +100,9 @@ describe('claim status', () => {
     expect(lines.slice(-5)).toEqual([
       '2 people are linked at main, by whatever road.',
       'Letters of campaigns: 4 enrolled, 2 sent, 2 failed, 0 skipped, 0 unsure.',
-      'Rule listed: 1 of 3 are linked (33.3 %).',
+      'Rule listed: 1 of 3 people linked (33.3 %).',
       'Rule staff: not counted, the legacy store would have to be read for it.',
-      'Rule everybody: 2 of 5 are linked (40.0 %).',
+      'Rule everybody: 2 of 5 people linked (40.0 %).',
     ]);
   });
 
@@ -121,7 +121,7 @@ describe('claim status', () => {
     const { output, text } = await stage.run(claimStatus);
     expect(output.totals.issued).toBe(5);
     expect(text).toContain('Rule everybody: not counted');
-    expect(text).toContain('Rule listed: 1 of 3 are linked');
+    expect(text).toContain('Rule listed: 1 of 3 people linked');
   });
 
   test('is a page that asks nobody for anything, and has neither a name nor a link on it', async () => {

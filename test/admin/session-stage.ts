@@ -63,6 +63,7 @@ export async function openSessionStage() {
     audit,
     directory: directoryOf(people, state),
     endings,
+    claimTokens: [],
     lifetimes: LIFETIMES,
     legacySettings: {},
     schema: unused('schema'),

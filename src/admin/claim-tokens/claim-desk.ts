@@ -4,6 +4,7 @@ import type { ClaimTokenSettings } from '../../migration/claim-tokens/claim-sett
 import type { IssuingDeps } from '../../migration/claim-tokens/issuing.ts';
 import { claimSettingsOf } from '../../migration/claim-tokens/issuing.ts';
 import type { User } from '../../user.ts';
+import { seen } from '../batch/sections.ts';
 import type { Desk } from '../operation.ts';
 
 export const issuingDepsOf = ({ db, directory, claimTokens, issuer, audit }: Desk): IssuingDeps => ({
@@ -42,9 +43,10 @@ export const shownPerson = ({ sub, username, name, email, emailVerified }: User)
   verified: emailVerified,
 });
 
+/** As the legacy store says it, without what would move a terminal's cursor. */
 export function personLine({ sub, username, name, email, verified }: ShownPerson): string {
   const address = email ? `${email} (${verified ? 'verified' : 'not verified'})` : 'no email';
-  return [sub, username, name, address].filter((part) => part !== undefined).join('  ');
+  return seen([sub, username, name, address].filter((part) => part !== undefined).join('  '));
 }
 
 /** `2026-03-01 12:00`, UTC. */
@@ -54,6 +56,8 @@ export const minute = (date: Date): string => date.toISOString().slice(0, 16).re
 export const day = (date: Date): string => date.toISOString().slice(0, 10);
 
 export const count = (value: number): string => value.toLocaleString('en');
+
+export const people = (value: number): string => `${count(value)} ${value === 1 ? 'person' : 'people'}`;
 
 export const links = (value: number): string => `${count(value)} ${value === 1 ? 'link' : 'links'}`;
 

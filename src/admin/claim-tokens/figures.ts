@@ -23,7 +23,7 @@ export type Totals = Readonly<Record<Figure, number>>;
 export const FIGURE_WORDS: Readonly<Record<Figure, string>> = {
   issued: 'links were made',
   sent: 'went out in a letter',
-  opened: 'were opened',
+  opened: 'were opened, or led there at once',
   started: 'led somebody to the target',
   claimed: 'have linked an account or organization',
   expired: 'were not used in time',

@@ -1,7 +1,7 @@
 /** Figures of claim tokens as text: sections of a report, and a chart of bars. */
 import type { ClaimDay } from '../../migration/claim-tokens/claim-tokens.ts';
 import type { Section } from '../batch/sections.ts';
-import { count } from './claim-desk.ts';
+import { count, people as peopleWords } from './claim-desk.ts';
 import type { ClaimFigures, Coverage } from './figures.ts';
 import { FIGURE_WORDS, FIGURES, LETTERS, share } from './figures.ts';
 
@@ -65,7 +65,7 @@ const peopleSection = (figures: ClaimFigures): Section => ({
 export function peopleSentences({ target, linked, letters, coverage }: ClaimFigures): string[] {
   const told = LETTERS.map((name) => `${count(letters[name])} ${name}`).join(', ');
   return [
-    `${count(linked)} people are linked at ${target}, by whatever road.`,
+    `${peopleWords(linked)} ${linked === 1 ? 'is' : 'are'} linked at ${target}, by whatever road.`,
     ...(letters.enrolled > 0 ? [`Letters of campaigns: ${told}.`] : []),
     ...coverage.map(coverageWords),
   ];
@@ -74,5 +74,5 @@ export function peopleSentences({ target, linked, letters, coverage }: ClaimFigu
 function coverageWords({ rule, people, linked }: Coverage): string {
   if (people === null || linked === null)
     return `Rule ${rule}: not counted, the legacy store would have to be read for it.`;
-  return `Rule ${rule}: ${count(linked)} of ${count(people)} are linked${people === 0 ? '' : ` (${share(linked, people)})`}.`;
+  return `Rule ${rule}: ${count(linked)} of ${peopleWords(people)} linked${people === 0 ? '' : ` (${share(linked, people)})`}.`;
 }

@@ -9,13 +9,16 @@ import {
   removeException,
 } from '../../migration/claim-tokens/exceptions.ts';
 import { claimSettingsOf } from '../../migration/claim-tokens/issuing.ts';
+import { find } from '../../migration/ledger.ts';
+import { hasTargetUser } from '../../migration/states.ts';
 import { minute, NOTHING_CHANGED, personLine, shownPerson } from '../claim-tokens/claim-desk.ts';
+import { oldLoginWords } from '../claim-tokens/old-login.ts';
 import type { Desk } from '../operation.ts';
 import { defineOperation } from '../operation.ts';
 
 const input = z
   .strictObject({
-    user: z.string().min(1).describe('The sub.'),
+    user: z.string().min(1).describe('The sub, as user show has it: shop:4711.'),
     target: z.string().min(1).describe('The target’s name.'),
     reason: z.string().min(1).max(MAX_REASON).optional().describe('Why, for those who come after you.'),
     until: z
@@ -47,6 +50,8 @@ export const claimExcept = defineOperation({
     const [before] = await listExceptions(desk.db, { target, sub }, 1);
     // Who is gone can still be taken from the list.
     const seen = remove ? undefined : await personOf(desk, target, sub);
+    const { isLinked = false, standing } = seen ?? {};
+
     const doing = { target, sub, actor: desk.actor, subject: desk.audit.pseudonym(sub) };
     if (execute && remove) await removeException(desk.db, doing);
     if (execute && !remove) await addException(desk.db, { ...doing, reason: reason ?? '', until });
@@ -58,10 +63,13 @@ export const claimExcept = defineOperation({
       reason: reason ?? null,
       until,
       before: before ?? null,
-      ...seen,
+      person: seen?.person ?? null,
+      isLinked,
+      /** While there is an exception, it says nothing of what would be without one. */
+      standing: before ? null : (standing ?? null),
     };
   },
-  print({ executed, target, sub, remove, until, before, person, standing }) {
+  print({ executed, target, sub, remove, until, before, person, isLinked, standing }) {
     const end = until ? `until ${minute(until)} UTC` : 'until it is taken back';
     const dry = executed ? [] : [NOTHING_CHANGED];
     if (remove && !before) return `${sub} is not excepted at ${target}.`;
@@ -77,7 +85,7 @@ export const claimExcept = defineOperation({
         ? `${sub} goes on with their old login at ${target} ${end}.`
         : `Would let ${sub} go on with their old login at ${target} ${end}.`,
       ...(person ? [`  ${personLine(person)}`] : []),
-      ...(standing ? [`  without it: ${standing}`] : []),
+      ...(standing ? [`  without it their old login ${oldLoginWords(standing, isLinked)}`] : []),
       ...(before ? [`  in the place of: ${before.reason}`] : []),
       ...dry,
     ].join('\n');
@@ -94,12 +102,11 @@ function endOf(text: string): Date {
 async function personOf({ db, directory, claimTokens }: Desk, target: string, sub: string) {
   const entry = await directory.findBySub(sub);
   if (!entry) throw new FootbridgeError('user_not_found');
-  const { kind, ...more } = await openEnforcement({ db, claimTokens }).standingOf(target, entry);
-  const rule = 'rule' in more ? ` by the rule ${more.rule}` : '';
-  const standing = {
-    free: 'nothing stops them at the moment',
-    soon: `asked${rule}`,
-    refused: `refused${rule}`,
-  }[kind];
-  return { person: shownPerson(entry.user), standing };
+  const standing = await openEnforcement({ db, claimTokens }).standingOf(target, entry);
+  const row = await find(db, target, sub);
+  return {
+    person: shownPerson(entry.user),
+    isLinked: row !== undefined && hasTargetUser(row.state),
+    standing,
+  };
 }

@@ -5,6 +5,7 @@ import type { SendOutcome } from '../../mail/mailer.ts';
 import type { ClaimPurpose } from '../../migration/claim-tokens/claim-token.ts';
 import type { Claimant, ClaimWish } from '../../migration/claim-tokens/issuing.ts';
 import { claimantOf, claimSettingsOf, issueLink } from '../../migration/claim-tokens/issuing.ts';
+import { seen } from '../batch/sections.ts';
 import type { ShownPerson } from '../claim-tokens/claim-desk.ts';
 import {
   issuingDepsOf,
@@ -35,10 +36,6 @@ interface Output {
   readonly mail?: { readonly to: string; readonly outcome?: SendOutcome };
 }
 
-const NO_ADDRESS = {
-  code: 'no_verified_address',
-  sentence: 'No email address of theirs was verified: mail could reach somebody else.',
-};
 /** What is nobody's fault but ours is no answer to who may have a link. */
 const ANSWERS: ReadonlySet<ErrorCode> = new Set([
   'user_not_found',
@@ -49,14 +46,23 @@ const ANSWERS: ReadonlySet<ErrorCode> = new Set([
   'organization_linked',
   'owner_needed',
   'person_first',
+  'no_verified_address',
 ]);
+
+/** What it means here, where the sentence of the code is for others; and what to do next. */
+const WORDS: Partial<Record<ErrorCode, string>> = {
+  user_not_found:
+    'There is nobody with this sub, or they were forgotten at the target. `footbridge user show` says who somebody is.',
+  user_linked: 'They are linked there already. `footbridge user show` says as whom.',
+  organization_linked: 'It is linked there already. `footbridge claim organizations` says to which.',
+};
 
 export const claimIssue = defineOperation({
   name: 'claim issue',
   summary:
     'Makes a link by which one person links their own account, or an organization that they own, at a target: it is shown once, or mailed.',
   input: z.strictObject({
-    user: z.string().min(1).describe('The sub.'),
+    user: z.string().min(1).describe('The sub, as user show has it: shop:4711.'),
     target: z.string().min(1).describe('The target’s name.'),
     organization: z
       .string()
@@ -74,26 +80,27 @@ export const claimIssue = defineOperation({
     const common = { executed: execute, target, sub, purpose, validHours: ttlHours } as const;
     const found = await lookAt(desk, wish);
     if ('code' in found) {
-      if (execute) throw new FootbridgeError(found.code);
-      return { ...common, refused: { code: found.code, sentence: found.message } };
+      if (execute) throw found;
+      return { ...common, refused: refusedFor(found) };
     }
     const { entry, organization: owned } = found;
-    const seen = {
+    const shown = {
       ...common,
       person: shownPerson(entry.user),
       ...(owned ? { organization: { key: owned.key, name: owned.name } } : {}),
     };
     const to = mail ? mailboxFor(entry.user) : undefined;
     if (mail && !to) {
-      if (execute) throw new FootbridgeError('bad_request', { detail: NO_ADDRESS.sentence });
-      return { ...seen, refused: NO_ADDRESS };
+      const none = new FootbridgeError('no_verified_address');
+      if (execute) throw none;
+      return { ...shown, refused: refusedFor(none) };
     }
-    if (!execute) return { ...seen, ...(to ? { mail: { to: to.address } } : {}) };
+    if (!execute) return { ...shown, ...(to ? { mail: { to: to.address } } : {}) };
     const issued = await issueLink(issuingDepsOf(desk), wish, { origin: 'operator', actor: desk.actor });
     const { id, expiresAt } = issued;
-    if (!to) return { ...seen, id, expiresAt, link: issued.link.reveal() };
+    if (!to) return { ...shown, id, expiresAt, link: issued.link.reveal() };
     const outcome = await mailLink(desk, { target, user: entry.user, to }, issued);
-    return { ...seen, id, expiresAt, mail: { to: to.address, outcome } };
+    return { ...shown, id, expiresAt, mail: { to: to.address, outcome } };
   },
   print: (output) => lines(output).join('\n'),
   foundWrong: ({ refused, mail }) =>
@@ -109,9 +116,13 @@ async function lookAt(desk: Desk, wish: ClaimWish): Promise<Claimant | Footbridg
   }
 }
 
+const refusedFor = ({ code, message }: FootbridgeError) => ({ code, sentence: WORDS[code] ?? message });
+
 function lines(output: Output): string[] {
   const { executed, target, sub, person, organization, refused, validHours, mail } = output;
-  const what = organization ? `the organization ${organization.name} (${organization.key})` : 'their account';
+  const what = organization
+    ? `the organization ${seen(organization.name)} (${organization.key})`
+    : 'their account';
   const who = person ? [`  ${personLine(person)}`] : [];
   if (refused) return [`No link for ${sub} at ${target}: ${refused.sentence} (${refused.code})`, ...who];
   if (!executed)

@@ -35,13 +35,14 @@ export const claimRevoke = defineOperation({
       : await countClaimTokens(desk.db, { ...filter, state: 'open' });
     return { executed: execute, revoked, ...filter };
   },
-  print: ({ executed, revoked }) =>
-    executed
-      ? `${links(revoked)} taken back.`
-      : [
-          `Would take back ${links(revoked)} that ${revoked === 1 ? 'is' : 'are'} open.`,
-          NOTHING_CHANGED,
-        ].join('\n'),
+  print({ executed, revoked }) {
+    if (revoked === 0) return 'No such link is open.';
+    if (executed) return `${links(revoked)} taken back.`;
+    return [
+      `Would take back ${links(revoked)} that ${revoked === 1 ? 'is' : 'are'} open.`,
+      NOTHING_CHANGED,
+    ].join('\n');
+  },
 });
 
 function revoke({ db, audit, actor }: Desk, filter: ClaimFilter): Promise<number> {

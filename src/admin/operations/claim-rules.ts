@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { FootbridgeError } from '../../errors.ts';
 import type { ClaimTokenSettings } from '../../migration/claim-tokens/claim-settings.ts';
+import type { ClaimException } from '../../migration/claim-tokens/exceptions.ts';
 import { listExceptions, MAX_REASON } from '../../migration/claim-tokens/exceptions.ts';
 import { pauseRule, resumeRule } from '../../migration/claim-tokens/rules.ts';
 import { tableText } from '../batch/sections.ts';
@@ -59,12 +60,26 @@ export const claimRules = defineOperation({
       ...(change ? changeLines(change, executed) : []),
       ...targets.flatMap(targetLines),
       ...(targets.length === 0 ? ['The settings have no `claimTokens`.'] : []),
-      ...(exceptions ?? []).map(
-        ({ target, sub, until, reason, actor }) =>
-          `  ${target}  ${sub}  ${until ? `until ${minute(until)} UTC` : 'until taken back'}  by ${actor}: ${reason}`,
-      ),
+      ...(exceptions ? ['', ...exceptionLines(exceptions)] : []),
     ].join('\n'),
 });
+
+const exceptionLines = (exceptions: readonly ClaimException[]): string[] =>
+  exceptions.length === 0
+    ? ['Nobody is excepted.']
+    : [
+        'Excepted, whose old login goes on',
+        ...tableText({
+          head: ['who', 'target', 'until (UTC)', 'by', 'why'],
+          rows: exceptions.map(({ target, sub, until, reason, actor }) => [
+            sub,
+            target,
+            until ? minute(until) : 'taken back',
+            actor,
+            reason,
+          ]),
+        }),
+      ];
 
 interface Change {
   readonly what: 'pause' | 'resume';
@@ -102,7 +117,13 @@ async function carryOut(desk: Desk, asked: Input): Promise<Change | undefined> {
 function changeLines({ what, target, rule, changed }: Change, executed: boolean): string[] {
   const whom = `${rule} at ${target}`;
   if (!executed) return [`Would ${what} ${whom}.`, NOTHING_CHANGED, ''];
-  if (changed === false) return [`Rule ${whom} was not ${what === 'pause' ? 'running' : 'paused'}.`, ''];
+  if (changed === false)
+    return [
+      what === 'pause'
+        ? `Rule ${whom} is paused already, for the reason below.`
+        : `Rule ${whom} was not paused.`,
+      '',
+    ];
   return what === 'pause'
     ? [`Paused ${whom}: from now on nobody is kept out by it.`, '']
     : [`Rule ${whom} goes on.`, ''];

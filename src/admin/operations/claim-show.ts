@@ -2,13 +2,14 @@ import { z } from 'zod';
 import { FootbridgeError, isFootbridgeError } from '../../errors.ts';
 import type { ClaimToken } from '../../migration/claim-tokens/claim-token.ts';
 import { countClaimTokens, findClaimToken } from '../../migration/claim-tokens/claim-tokens.ts';
-import type { EnforcementStanding } from '../../migration/claim-tokens/enforcement.ts';
 import { openEnforcement } from '../../migration/claim-tokens/enforcement.ts';
 import type { ClaimException } from '../../migration/claim-tokens/exceptions.ts';
 import { listExceptions } from '../../migration/claim-tokens/exceptions.ts';
 import { linkOf } from '../../migration/claim-tokens/organization-links.ts';
 import { find } from '../../migration/ledger.ts';
-import { day, links, minute, personLine, shownPerson } from '../claim-tokens/claim-desk.ts';
+import { hasTargetUser } from '../../migration/states.ts';
+import { links, minute, personLine, shownPerson } from '../claim-tokens/claim-desk.ts';
+import { oldLoginWords } from '../claim-tokens/old-login.ts';
 import { stepOf, storyOf } from '../claim-tokens/token-text.ts';
 import type { Desk } from '../operation.ts';
 import { defineOperation } from '../operation.ts';
@@ -56,7 +57,9 @@ export const claimShow = defineOperation({
       ...story.map(({ at, what, words }) => `  ${minute(at)}  ${what.padEnd(8)} ${words}`),
       person ? `Person ${personLine(person)}` : `Person ${token.sub}: ${problem}`,
       `  at ${token.target}: ${ledger ? `${ledger.state}${ledger.targetUserId ? ` as ${ledger.targetUserId}` : ''}` : 'legacy (never seen here)'}`,
-      ...(standing ? [`  old login: ${standingWords(standing)}`] : []),
+      ...(standing
+        ? [`  old login: ${oldLoginWords(standing, ledger !== null && hasTargetUser(ledger.state))}`]
+        : []),
       ...(exception ? [`  excepted ${untilWords(exception)}: ${exception.reason}`] : []),
       ...(organizationLink
         ? [`  the organization is ${organizationLink.state}: ${organizationLink.targetOrganizationId}`]
@@ -75,17 +78,6 @@ async function personOf({ db, directory, claimTokens }: Desk, { sub, target }: C
   } catch (error) {
     if (!isFootbridgeError(error) || error.code === 'storage_unavailable') throw error;
     return { person: null, problem: error.message, standing: null };
-  }
-}
-
-function standingWords(standing: EnforcementStanding): string {
-  switch (standing.kind) {
-    case 'free':
-      return 'free';
-    case 'soon':
-      return `lets in, and asks, until ${day(standing.until)} (rule ${standing.rule})`;
-    case 'refused':
-      return `refused since ${day(standing.since)} (rule ${standing.rule})`;
   }
 }
 

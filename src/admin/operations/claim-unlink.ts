@@ -3,11 +3,9 @@ import { FootbridgeError } from '../../errors.ts';
 import { linkOf } from '../../migration/claim-tokens/organization-links.ts';
 import { countMembers } from '../../migration/claim-tokens/organization-members.ts';
 import { unlinkOrganization } from '../../sync/unlinking.ts';
+import { seen } from '../batch/sections.ts';
 import { count, NOTHING_CHANGED } from '../claim-tokens/claim-desk.ts';
 import { defineOperation } from '../operation.ts';
-
-/** A person's link goes by another road, with all that hangs on it. */
-const PEOPLE = 'A person is unlinked by footbridge user rollback.';
 
 export const claimUnlink = defineOperation({
   name: 'claim unlink',
@@ -24,7 +22,7 @@ export const claimUnlink = defineOperation({
   async run({ db, directory, audit, actor }, { organization, target }, { execute }) {
     const link = await linkOf(db, target, organization);
     if (link?.state !== 'linked') {
-      const detail = `${organization} is not linked at ${target}. ${PEOPLE}`;
+      const detail = `At ${target} no organization ${organization} is linked: \`footbridge claim organizations\` lists those that are. A person is unlinked by footbridge user rollback.`;
       throw new FootbridgeError('organization_not_found', { detail });
     }
     const [counted] = await countMembers(db, [link]);
@@ -40,7 +38,7 @@ export const claimUnlink = defineOperation({
   },
   print: ({ executed, target, organization, targetOrganizationId, name, members, legacyEnded }) =>
     [
-      `${executed ? 'Unlinked' : 'Would unlink'} ${organization} from ${name ?? targetOrganizationId} (${targetOrganizationId}) at ${target}.`,
+      `${executed ? 'Unlinked' : 'Would unlink'} ${organization} from ${seen(name ?? targetOrganizationId)} (${targetOrganizationId}) at ${target}.`,
       `  ${count(members)} ${members === 1 ? 'member' : 'members'} there: what they are here is for the legacy store to say again.`,
       ...(legacyEnded
         ? [

@@ -4,6 +4,8 @@ import { states } from '../../migration/ledger.ts';
 import { listSessions } from '../../provider/records.ts';
 import { legacySessionsOfPerson } from '../../sessions/registry.ts';
 import { targetSessionsOfPerson } from '../../sessions/target-sessions.ts';
+import { seen } from '../batch/sections.ts';
+import { linksOfPerson, personLinksLines } from '../claim-tokens/person-links.ts';
 import { findUser } from '../find-user.ts';
 import { defineOperation } from '../operation.ts';
 import { isLiveAtApp, isLiveAtTarget, sessionLine, showSession } from '../session-view.ts';
@@ -13,11 +15,13 @@ const SHOWN = 100;
 
 export const userShow = defineOperation({
   name: 'user show',
-  summary: 'Shows one person: who they are, where they stand at each target, and which sessions they have.',
+  summary:
+    'Shows one person: who they are, where they stand at each target, their links and organizations there, and which sessions they have.',
   input: z.strictObject({ user: z.string().min(1).describe('What the person types to log in, or the sub.') }),
   positional: ['user'],
   changes: false,
-  async run({ db, directory, lifetimes }, { user: wanted }) {
+  async run(desk, { user: wanted }) {
+    const { db, directory, lifetimes } = desk;
     const found = await findUser(directory, wanted);
     const sub = found.user?.sub ?? wanted;
     const ledger = await states(db, sub);
@@ -27,12 +31,13 @@ export const userShow = defineOperation({
     return {
       ...found,
       ledger,
+      links: await linksOfPerson(desk, { sub, user: found.user, ledger }),
       sessions: (await listSessions(db, { sub }, SHOWN)).map((session) => showSession(session, lifetimes)),
       legacySessions: countBy(atApps.map(({ app }) => app)),
       targetSessions: countBy(atTargets.map(({ target }) => target)),
     };
   },
-  print({ user, problem, ledger, sessions, legacySessions, targetSessions }) {
+  print({ user, problem, ledger, links, sessions, legacySessions, targetSessions }) {
     const lines = user
       ? [
           `${user.name ?? user.username ?? user.sub}`,
@@ -48,10 +53,11 @@ export const userShow = defineOperation({
       );
     }
     if (ledger.length === 0) lines.push('  ledger     legacy (never seen here)');
+    lines.push(...personLinksLines(links));
     for (const session of sessions) lines.push(`  session    ${sessionLine(session)}`);
     for (const [name, n] of Object.entries({ ...legacySessions, ...targetSessions }))
       lines.push(`  at ${name.padEnd(7)} ${n} session${n === 1 ? '' : 's'} (see session show)`);
-    return lines.join('\n');
+    return lines.map(seen).join('\n');
   },
 });
 
