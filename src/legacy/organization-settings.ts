@@ -18,5 +18,7 @@ export const organizations = z
     owner: proof.describe('What proves that the person may link it to an organization at the target.'),
   })
   .refine(hasOnePlace, onePlace)
-  .describe('The organizations that a person belongs to, for claim tokens; and for the claim `urn:footbridge:organizations`.');
+  .describe(
+    'The organizations that a person belongs to, for claim tokens; and for the claim `urn:footbridge:organizations`.',
+  );
 export type OrganizationMapping = z.output<typeof organizations>;

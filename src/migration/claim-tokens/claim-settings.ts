@@ -71,7 +71,7 @@ const claimTokenSettings = z.strictObject({
     .enum(['always', 'second-factor', 'never'])
     .default('second-factor')
     .describe(
-      'Who has to log in here as well before a link that came by mail or from an operator is followed: everybody; people who have a second factor, which a mailbox must not replace; nobody.',
+      'Who has to log in here as well before a link that came by mail or from an operator is followed: everybody; people who have a second factor, which a mailbox must not replace; nobody. For an organization its owner always has to.',
     ),
   signIn: z
     .boolean()
