@@ -141,7 +141,7 @@ export class ClaimKit {
   }
 
   #way(way: ClaimWay, claiming: Claiming | undefined): { way: ClaimWay; href?: string }[] {
-    if (!claiming) return [];
+    if (!claiming) return way === 'sign-in' ? this.#fromTheStart() : [];
     if (way === 'continue') {
       const href = this.targetOf(claiming.target)?.target.loginUrl.split('{')[0];
       return href ? [{ way, href }] : [];
@@ -149,6 +149,12 @@ export class ClaimKit {
     // The letter with a new one is a person's; an organization's link is asked for anew where it came from.
     if (way === 'new-link' && claiming.token?.purpose === 'organization') return [];
     return [{ way }];
+  }
+
+  /** Nobody knows which link it was: whoever has an account here begins by logging in. */
+  #fromTheStart(): { way: ClaimWay; href: string }[] {
+    const [only, another] = this.options.claimTokens;
+    return only && !another ? [{ way: 'retry', href: `${CLAIM_PATH}/start/${only.target}` }] : [];
   }
 
   /** An error that is about this link becomes its page, and is written down; every other is thrown on. */

@@ -240,7 +240,10 @@ test('links that expired, were taken back, or never were, each say what to do', 
   ]);
   expect((await new Browser().follow(revoked, 'http://never')).status).toBe(410);
   const made = `${town.issuer}/claim/fbcp1.${'A'.repeat(43)}`;
-  expect((await new Browser().follow(made, 'http://never')).status).toBe(404);
+  const unknown = await new Browser().follow(made, 'http://never');
+  expect(unknown.status).toBe(404);
+  // Even there is a way on.
+  expect(unknown.body).toContain(`href="/claim/start/${TARGET}"`);
   for (const nonsense of ['x', 'fbcp1.', '%00', 'fbcp1.%2e%2e', 'a'.repeat(5_000)])
     expect((await new Browser().visit(`${town.issuer}/claim/${nonsense}`)).status).toBeLessThan(500);
 });
