@@ -1,6 +1,7 @@
 /** Signing in at an issuer that lies, or that somebody else speaks for. */
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openTargets } from '../../src/targets/index.ts';
 import type { TargetSignIn } from '../../src/targets/sign-in.ts';
 import type { Issuer } from './oidc-sign-in-issuer.ts';
 import {
@@ -12,6 +13,7 @@ import {
   openIssuer,
   PERSON,
   request,
+  settingsOf,
   signInAt,
 } from './oidc-sign-in-issuer.ts';
 
@@ -63,7 +65,11 @@ describe('its metadata', () => {
   });
 
   test('are not asked for in clear, except on loopback', async () => {
-    const elsewhere = signInAt({ issuer: 'http://id.example.test' });
+    expect(() => settingsOf({ issuer: 'http://id.example.test' })).toThrow('expected https');
+    // Nor where the settings were not looked at.
+    const [settings] = settingsOf({ issuer: 'https://id.example.test' });
+    const signIn = { ...settings!.signIn!, issuer: 'http://id.example.test' };
+    const elsewhere = openTargets([{ ...settings!, signIn }]).signIn('main')!;
     expect(await failureOf(elsewhere.begin(request()))).toMatchObject(refused('not_https'));
     await elsewhere.close();
   });
