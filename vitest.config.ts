@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import LongestFirst from './test/support/longest-first.ts';
 
 /** Tests that start a server of somebody else's making: skipped by name where it is not installed. */
 const SERVER_TESTS = 'test/**/*.servers.test.ts';
@@ -8,6 +9,7 @@ export default defineConfig({
     // Processes, because the code under test starts worker threads of its own.
     pool: 'forks',
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     globalSetup: ['test/global-setup.ts'],
     setupFiles: ['test/support/fast-check-seed.ts'],
     reporters: ['default', './test/support/closing-line-reporter.ts'],
