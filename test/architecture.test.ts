@@ -9,7 +9,7 @@ const FILE_LINES = 300;
 
 /** From the ground up; rooms on one line are strangers to one another. */
 const FLOORS: readonly (readonly string[])[] = [
-  ['user', 'errors', 'settings', 'body', 'clock', 'store', 'observability'],
+  ['user', 'errors', 'settings', 'body', 'clock', 'colour', 'store', 'observability'],
   ['credentials', 'mail'],
   ['legacy', 'rollout', 'targets'],
   ['migration'],

@@ -1,8 +1,8 @@
 /** Settings of the mail that we send ourselves. */
 import { z } from 'zod';
+import { longHex } from '../colour.ts';
 import { count, secret } from '../settings.ts';
 import { addressOf, mailboxOf } from './address.ts';
-import { longHex } from './colour.ts';
 import { MAIL_LOCALES } from './locale.ts';
 import { isSmtpUrl } from './smtp-server.ts';
 

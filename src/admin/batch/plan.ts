@@ -1,11 +1,7 @@
-/**
- * Reads the legacy store from end to end and says who would be in a batch, and what would become of them. Flat memory:
- * a page of people, the counts, and a few of the first. Read-only; who is found is handed on page by page.
- */
-import { FootbridgeError } from '../../errors.ts';
 import type { Directory } from '../../legacy/directory.ts';
 import type { DirectoryEntry } from '../../legacy/entries.ts';
 import type { Member } from '../../migration/batch/batch.ts';
+import { directoryPages } from '../../migration/batch/directory-pages.ts';
 import type { Selection } from '../../migration/batch/selection.ts';
 import { matches, rankOf } from '../../migration/batch/selection.ts';
 import type { Captured } from '../../migration/captured-passwords.ts';
@@ -40,9 +36,6 @@ export interface Planned {
   /** The first of the order. */
   readonly sample: readonly LegacyEntry[];
 }
-
-/** One question to the ledger, and one statement that writes people down. */
-const PAGE_USERS = 1_000;
 
 /** Throws legacy_unavailable, storage_unavailable; config_invalid where the store cannot be read so. */
 export async function readPlan(deps: PlanDeps, selection: Selection, options: PlanOptions): Promise<Planned> {
@@ -82,7 +75,8 @@ async function* judged(deps: PlanDeps, selection: Selection, options: PlanOption
   const total = selection.subs?.length ?? (await deps.directory.count?.().catch(() => undefined));
   const tell = telling(total, options);
   let read = 0;
-  for await (const page of pagesOf(deps, selection)) {
+  const asked = { subs: selection.subs, after: '', listedBy: '--list' };
+  for await (const page of directoryPages(deps.directory, asked)) {
     const reasons = page.map((entry) => reasonFor(deps, selection, entry));
     const fitting = page.filter((_, i) => reasons[i] === undefined).map(({ sub }) => sub);
     const states = fitting.length > 0 ? await deps.standings(fitting) : new Map<string, State>();
@@ -93,31 +87,6 @@ async function* judged(deps: PlanDeps, selection: Selection, options: PlanOption
     read += page.length;
     tell(read);
   }
-}
-
-/** Whoever is listed is asked for alone; else the store is read from end to end. */
-async function* pagesOf({ directory }: PlanDeps, { subs }: Selection): AsyncGenerator<DirectoryEntry[]> {
-  if (subs) {
-    for (let at = 0; at < subs.length; at += PAGE_USERS) {
-      const asked = subs.slice(at, at + PAGE_USERS);
-      const found = await directory.findBySubs(asked);
-      yield asked.map((sub) => found.get(sub) ?? { sub, error: new FootbridgeError('user_not_found') });
-    }
-    return;
-  }
-  if (!directory.entries)
-    throw new FootbridgeError('config_invalid', {
-      detail:
-        'this store cannot be read from end to end: list the people (--list), or give it `queries.page`',
-    });
-  let page: DirectoryEntry[] = [];
-  for await (const entry of directory.entries()) {
-    page.push(entry);
-    if (page.length < PAGE_USERS) continue;
-    yield page;
-    page = [];
-  }
-  if (page.length > 0) yield page;
 }
 
 function reasonFor(

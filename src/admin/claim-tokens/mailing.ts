@@ -1,7 +1,6 @@
 /** One link to one person by mail, at once and not in a campaign. */
 import { FootbridgeError } from '../../errors.ts';
 import type { Mailbox } from '../../mail/address.ts';
-import { addressOf, nameOf } from '../../mail/address.ts';
 import { mailLocaleOf } from '../../mail/letters.ts';
 import type { Mailer, SendOutcome } from '../../mail/mailer.ts';
 import { noteClaim, revokeClaimTokens } from '../../migration/claim-tokens/claim-tokens.ts';
@@ -10,19 +9,6 @@ import { claimSettingsOf } from '../../migration/claim-tokens/issuing.ts';
 import { appendAudit } from '../../store/audit-log.ts';
 import type { User } from '../../user.ts';
 import type { Desk } from '../operation.ts';
-
-/** Undefined where mail could reach somebody else. */
-export function mailboxFor({
-  email,
-  emailVerified,
-  name: own,
-  givenName,
-  familyName,
-}: User): Mailbox | undefined {
-  const address = email && emailVerified ? addressOf(email) : undefined;
-  const name = nameOf(own ?? [givenName, familyName].filter(Boolean).join(' '));
-  return address ? { ...(name ? { name } : {}), address } : undefined;
-}
 
 /** Throws config_invalid. */
 export function mailerOf({ mailer }: Pick<Desk, 'mailer'>): Mailer {

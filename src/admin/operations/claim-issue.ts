@@ -5,6 +5,7 @@ import type { SendOutcome } from '../../mail/mailer.ts';
 import type { ClaimPurpose } from '../../migration/claim-tokens/claim-token.ts';
 import type { Claimant, ClaimWish } from '../../migration/claim-tokens/issuing.ts';
 import { claimantOf, claimSettingsOf, issueLink } from '../../migration/claim-tokens/issuing.ts';
+import { mailboxFor } from '../../migration/mailings/recipient.ts';
 import { seen } from '../batch/sections.ts';
 import type { ShownPerson } from '../claim-tokens/claim-desk.ts';
 import {
@@ -14,7 +15,7 @@ import {
   personLine,
   shownPerson,
 } from '../claim-tokens/claim-desk.ts';
-import { mailboxFor, mailerOf, mailLink } from '../claim-tokens/mailing.ts';
+import { mailerOf, mailLink } from '../claim-tokens/mailing.ts';
 import type { Desk } from '../operation.ts';
 import { defineOperation } from '../operation.ts';
 

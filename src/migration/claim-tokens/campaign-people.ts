@@ -1,7 +1,6 @@
-/** Whom a campaign of claim tokens would write to, and why to others not: the legacy store read from end to end, in pages. */
-import { FootbridgeError } from '../../errors.ts';
 import type { DirectoryEntry } from '../../legacy/entries.ts';
 import type { LegacyEntry } from '../../user.ts';
+import { directoryPages } from '../batch/directory-pages.ts';
 import type { Selection } from '../batch/selection.ts';
 import { matches } from '../batch/selection.ts';
 import { statesAt } from '../ledger.ts';
@@ -37,8 +36,6 @@ export interface JudgedPage {
   readonly upTo: string | undefined;
 }
 
-/** One question each to the ledger and the links. */
-const PAGE_USERS = 1_000;
 /** Whoever owns more begins with these, and finds the others after them. */
 const MAX_ORGANIZATIONS = 20;
 
@@ -55,7 +52,8 @@ export async function* judgedPages(
   { target, ...audience }: ClaimAudience & { readonly target: string },
   since: Since,
 ): AsyncGenerator<JudgedPage> {
-  for await (const page of pagesOf(deps, audience.selection, since.after)) {
+  const asked = { subs: audience.selection.subs, after: since.after, listedBy: '--subs' };
+  for await (const page of directoryPages(deps.directory, asked)) {
     const subs = page.map(({ sub }) => sub);
     const [states, excepted] = await Promise.all([
       statesAt(deps.db, target, subs),
@@ -71,35 +69,6 @@ export async function* judgedPages(
       upTo: subs.findLast((sub) => deps.directory.legacyIdOf(sub) !== undefined),
     };
   }
-}
-
-async function* pagesOf(
-  { directory }: ClaimCampaignDeps,
-  { subs }: Selection,
-  after: string,
-): AsyncGenerator<readonly DirectoryEntry[]> {
-  if (subs) {
-    const left = subs.filter((sub) => sub > after);
-    for (let at = 0; at < left.length; at += PAGE_USERS) {
-      const asked = left.slice(at, at + PAGE_USERS);
-      const found = await directory.findBySubs(asked);
-      yield asked.map((sub) => found.get(sub) ?? { sub, error: new FootbridgeError('user_not_found') });
-    }
-    return;
-  }
-  if (!directory.entries)
-    throw new FootbridgeError('config_invalid', {
-      detail:
-        'this store cannot be read from end to end: list the people (--subs), or give it `queries.page`',
-    });
-  let page: DirectoryEntry[] = [];
-  for await (const entry of directory.entries(after)) {
-    page.push(entry);
-    if (page.length < PAGE_USERS) continue;
-    yield page;
-    page = [];
-  }
-  if (page.length > 0) yield page;
 }
 
 interface Somebody {

@@ -97,7 +97,16 @@ export async function issueLink(
   wish: ClaimWish,
   how: { readonly origin: ClaimOrigin; readonly campaign?: string | undefined; readonly actor: string },
 ): Promise<IssuedLink> {
-  const { purpose, organization } = await claimantOf(deps, wish);
+  return issueFor(deps, { wish, claimant: await claimantOf(deps, wish) }, how);
+}
+
+/** For somebody of whom `claimantOf` has said that they may have one. */
+export async function issueFor(
+  deps: IssuingDeps,
+  { wish, claimant }: { readonly wish: ClaimWish; readonly claimant: Claimant },
+  how: { readonly origin: ClaimOrigin; readonly campaign?: string | undefined; readonly actor: string },
+): Promise<IssuedLink> {
+  const { purpose, organization } = claimant;
   const { target, sub } = wish;
   const { id, text, expiresAt } = await issueClaimToken(deps.db, {
     target,

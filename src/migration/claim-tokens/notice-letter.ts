@@ -1,12 +1,12 @@
 /** To whom a notice goes and what it says, looked up right before it is sent. */
+
 import { isFootbridgeError } from '../../errors.ts';
-import type { Mailbox } from '../../mail/address.ts';
-import { addressOf, nameOf } from '../../mail/address.ts';
 import type { Letter } from '../../mail/letters.ts';
 import { mailLocaleOf } from '../../mail/letters.ts';
 import type { Mailer, Message } from '../../mail/mailer.ts';
 import type { Targets } from '../../targets/target.ts';
 import type { User } from '../../user.ts';
+import { mailboxFor } from '../mailings/recipient.ts';
 import type { IssuingDeps } from './issuing.ts';
 import { issueLink } from './issuing.ts';
 import type { DueNotice } from './notices.ts';
@@ -72,7 +72,7 @@ async function messageOf(deps: NoticeLetterDeps, mailer: Mailer, due: DueNotice)
   const settings = deps.claimTokens.find((one) => one.target === due.target);
   if (!target || !settings) return { kind: 'skip', code: 'target_gone' };
   const entry = await deps.directory.findBySub(due.sub);
-  const to = entry && mailboxOf(entry.user);
+  const to = entry && (entry.user.state === 'active' ? mailboxFor(entry.user) : undefined);
   if (!to) return { kind: 'skip', code: entry ? whyNot(entry.user) : 'gone' };
   const { locale, zoneinfo: timeZone } = entry.user;
   const { letter, tokenId } = await letterOf(deps, due);
@@ -82,14 +82,6 @@ async function messageOf(deps: NoticeLetterDeps, mailer: Mailer, due: DueNotice)
     ...{ target: target.displayName, sender: mailer.sender },
   });
   return { kind: 'write', message: { to, ...written }, tokenId };
-}
-
-/** Undefined where mail could reach somebody else, or should reach nobody. */
-function mailboxOf(user: User): Mailbox | undefined {
-  const address = user.state === 'active' && user.email && user.emailVerified && addressOf(user.email);
-  if (!address) return undefined;
-  const name = nameOf(user.name ?? [user.givenName, user.familyName].filter(Boolean).join(' '));
-  return { ...(name ? { name } : {}), address };
 }
 
 const whyNot = ({ state }: User): NoticeSkip => (state === 'active' ? 'no_verified_address' : 'disabled');

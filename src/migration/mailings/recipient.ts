@@ -16,13 +16,15 @@ export interface Recipient {
 export const addressFor = ({ email, emailVerified }: User): string | undefined =>
   email && emailVerified ? addressOf(email) : undefined;
 
-export function recipientOf(user: User): Recipient | undefined {
+/** That address, with the name that they go by. */
+export function mailboxFor(user: User): Mailbox | undefined {
   const address = addressFor(user);
   if (!address) return undefined;
   const name = nameOf(user.name ?? [user.givenName, user.familyName].filter(Boolean).join(' '));
-  return {
-    to: { ...(name ? { name } : {}), address },
-    locale: mailLocaleOf(user.locale),
-    timeZone: user.zoneinfo,
-  };
+  return { ...(name ? { name } : {}), address };
+}
+
+export function recipientOf(user: User): Recipient | undefined {
+  const to = mailboxFor(user);
+  return to && { to, locale: mailLocaleOf(user.locale), timeZone: user.zoneinfo };
 }

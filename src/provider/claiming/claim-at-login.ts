@@ -12,6 +12,7 @@ import type { Interaction } from '../login-options.ts';
 import { CLAIM_CLIENT, CLAIM_RETURN_PATH } from '../own-clients.ts';
 import { currentScope } from '../request-scope.ts';
 import type { ClaimKit, ClaimTarget } from './claim-kit.ts';
+import { loginPageOf } from './claim-kit.ts';
 import type { Confirming } from './confirming.ts';
 import { maskedEmail } from './identities.ts';
 import type { ToTarget } from './to-target.ts';
@@ -105,9 +106,7 @@ export class ClaimAtLogin {
     if (kind === 'barred') return false;
     if (kind === 'linked') {
       if (standing.kind === 'soon') return false;
-      const href = at.settings.signIn
-        ? signInPath(interaction.uid, at.target.name)
-        : at.target.loginUrl.split('{')[0]!;
+      const href = at.settings.signIn ? signInPath(interaction.uid, at.target.name) : loginPageOf(at.target);
       renderPage(ctx, { page: 'moved', targetName: at.target.displayName, href });
       return true;
     }

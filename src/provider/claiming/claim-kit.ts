@@ -143,8 +143,8 @@ export class ClaimKit {
   #way(way: ClaimWay, claiming: Claiming | undefined): { way: ClaimWay; href?: string }[] {
     if (!claiming) return way === 'sign-in' ? this.#fromTheStart() : [];
     if (way === 'continue') {
-      const href = this.targetOf(claiming.target)?.target.loginUrl.split('{')[0];
-      return href ? [{ way, href }] : [];
+      const at = this.targetOf(claiming.target);
+      return at ? [{ way, href: loginPageOf(at.target) }] : [];
     }
     // The letter with a new one is a person's; an organization's link is asked for anew where it came from.
     if (way === 'new-link' && claiming.token?.purpose === 'organization') return [];
@@ -185,6 +185,9 @@ const formOf = ({ nonce, token, there, organizationThere }: Claiming) =>
 
 export const purposeOf = ({ use, token }: Claiming) =>
   use === 'sign-in' ? 'sign-in' : (token?.purpose ?? 'person');
+
+/** Where people sign in there, without saying who they are. */
+export const loginPageOf = ({ loginUrl }: Pick<Target, 'loginUrl'>): string => loginUrl.split('{', 1)[0]!;
 
 /** For what only a mistake of ours leaves out. */
 export function needed<T>(value: T | undefined): T {

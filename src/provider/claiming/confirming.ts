@@ -3,16 +3,16 @@ import type { Context } from 'koa';
 import { FootbridgeError } from '../../errors.ts';
 import type { ClaimToken } from '../../migration/claim-tokens/claim-token.ts';
 import { CLAIM_PATH } from '../../migration/claim-tokens/claim-token.ts';
-import { countLately, issueClaimToken } from '../../migration/claim-tokens/claim-tokens.ts';
+import { countLately } from '../../migration/claim-tokens/claim-tokens.ts';
 import { claimOrganization, claimPerson, standingOf } from '../../migration/claim-tokens/claiming.ts';
-import { claimantOf } from '../../migration/claim-tokens/issuing.ts';
+import { claimantOf, issueFor } from '../../migration/claim-tokens/issuing.ts';
 import { linkedAmong } from '../../migration/claim-tokens/organization-links.ts';
 import type { LegacyEntry, User } from '../../user.ts';
 import { goOn } from '../login-end.ts';
 import type { ClaimDonePage } from '../pages/page.ts';
 import type { Claiming, Done } from './claim-cookie.ts';
 import type { ClaimKit } from './claim-kit.ts';
-import { needed } from './claim-kit.ts';
+import { loginPageOf, needed } from './claim-kit.ts';
 import { identityHere, identityThere, isEmailDifferent, maskedThere } from './identities.ts';
 import type { ToTarget } from './to-target.ts';
 import { signInPath } from './to-target.ts';
@@ -133,7 +133,7 @@ export class Confirming {
     const { uid } = claiming;
     const onward = uid
       ? { href: signInPath(uid, target.name), name: kit.options.siteName }
-      : { href: target.loginUrl.split('{')[0]!, name: target.displayName };
+      : { href: loginPageOf(target), name: target.displayName };
     kit.options.renderPage(ctx, {
       page: 'claim-done',
       action: CLAIM_PATH,
@@ -198,31 +198,12 @@ export class Confirming {
     wish: { readonly target: string; readonly sub: string; readonly organization?: string },
     origin: 'login' | 'chain' | 'sign-in',
   ): Promise<NonNullable<Claiming['token']>> {
-    const { options } = this.#kit;
-    const { db, directory, claimTokens, issuer, claiming } = options;
-    const { pseudonym } = claiming;
-    const { purpose, organization } = await claimantOf(
-      { db, directory, claimTokens, issuer, pseudonym },
-      wish,
-    );
+    const { db, directory, claimTokens, issuer, claiming } = this.#kit.options;
+    const deps = { db, directory, claimTokens, issuer, pseudonym: claiming.pseudonym };
+    const claimant = await claimantOf(deps, wish);
     if ((await countLately(db, { ...wish, seconds: HOUR_SECONDS })) >= MAX_PER_HOUR)
       throw new FootbridgeError('throttled', { retryAfterSeconds: HOUR_SECONDS });
-    const settings = claimTokens.find(({ target }) => target === wish.target);
-    if (!settings) throw new FootbridgeError('not_found');
-    const { target, sub } = wish;
-    const key = organization?.key;
-    const ttlSeconds = settings.ttlHours * 3_600;
-    const subject = pseudonym(sub);
-    const { id } = await issueClaimToken(db, {
-      target,
-      sub,
-      purpose,
-      organization: key,
-      origin,
-      ttlSeconds,
-      actor: 'user',
-      subject,
-    });
-    return { id, purpose, sub, organization: key ?? null, origin };
+    const { id, purpose } = await issueFor(deps, { wish, claimant }, { origin, actor: 'user' });
+    return { id, purpose, sub: wish.sub, organization: claimant.organization?.key ?? null, origin };
   }
 }

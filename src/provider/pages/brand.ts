@@ -1,5 +1,6 @@
 /** The brand stylesheet: the operator's colours as CSS custom properties, corrected where nobody could read them. */
-import { BLACK, EDGE_CONTRAST, mix, standOut, TEXT_CONTRAST, textOn, WHITE } from './colour.ts';
+import { BLACK, EDGE_CONTRAST, TEXT_CONTRAST, textOn, WHITE } from '../../colour.ts';
+import { mix, standOut } from './colour.ts';
 import type { PagesSettings } from './pages-settings.ts';
 
 /** The card and its text; `templates/style.css` draws with these. */

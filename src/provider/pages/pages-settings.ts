@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { contrast, longHex } from '../../colour.ts';
 import { httpUrl } from '../../settings.ts';
 import { SCHEMES, type Scheme } from './brand.ts';
-import { contrast, longHex } from './colour.ts';
 import { LOCALES } from './page.ts';
 
 /** Level AAA for the page's own background: what is drawn on it may then lose some contrast and still be AA. */

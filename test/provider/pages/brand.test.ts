@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { contrast } from '../../../src/colour.ts';
 import { FootbridgeError } from '../../../src/errors.ts';
 import { palette } from '../../../src/provider/pages/brand.ts';
-import { contrast } from '../../../src/provider/pages/colour.ts';
 import { openPages, pagesSettings } from '../../../src/provider/pages/index.ts';
 
 const anyColour = fc
