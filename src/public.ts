@@ -30,7 +30,7 @@ import { peekOffer, takeOffer } from './sessions/hand-overs.ts';
 import { sessionsRoutes } from './sessions/sessions-routes.ts';
 import { openSideBySide } from './side-by-side.ts';
 import type { Watch } from './store/watch.ts';
-import { organizationsRoutes } from './sync/organizations-routes.ts';
+import { organizationsRoutes } from './sync/organizations/organizations-routes.ts';
 import { webhooksRoutes } from './sync/webhooks-routes.ts';
 import { idpIdOf } from './targets/resources.ts';
 import {

@@ -9,8 +9,8 @@ import { openNotices } from './migration/claim-tokens/notice-worker.ts';
 import type { Metrics } from './observability/metrics.ts';
 import type { ClaimingParts } from './provider/claiming/index.ts';
 import type { OrganizationClaim } from './provider/claims.ts';
-import { openFollowing } from './sync/following.ts';
-import { organizationRolesOf } from './sync/roles.ts';
+import { openFollowing } from './sync/organizations/following.ts';
+import { organizationRolesOf } from './sync/organizations/roles.ts';
 import type { User } from './user.ts';
 
 export interface SelfLinking {

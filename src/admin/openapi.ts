@@ -8,7 +8,7 @@ import { hooksOperations } from '../migration/hooks/hooks-routes.ts';
 import type { RouteDescription } from '../migration/json-routes.ts';
 import { migrationOperations } from '../migration/migration-routes.ts';
 import { sessionOperations } from '../sessions/sessions-routes.ts';
-import { organizationsOperations } from '../sync/organizations-routes.ts';
+import { organizationsOperations } from '../sync/organizations/organizations-routes.ts';
 import { webhooksOperations } from '../sync/webhooks-routes.ts';
 import type { Operation } from './operation.ts';
 import { operations } from './operations/index.ts';

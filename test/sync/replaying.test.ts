@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { putEvents } from '../../src/sync/inbox.ts';
 import { openReplaying } from '../../src/sync/replaying.ts';
-import type { Place } from './place.ts';
-import { membershipsEvent, openPlace, TARGET } from './place.ts';
+import type { Place } from './organizations/place.ts';
+import { membershipsEvent, openPlace, TARGET } from './organizations/place.ts';
 
 let place: Place;
 beforeAll(async () => {

@@ -9,8 +9,8 @@ import { openDb } from '../../src/store/db.ts';
 import { sweepSync } from '../../src/sync/sweeper.ts';
 import { webhooksRoutes } from '../../src/sync/webhooks-routes.ts';
 import { freePort } from '../support/ports.ts';
-import type { Place } from './place.ts';
-import { membershipsEvent, openPlace, signature } from './place.ts';
+import type { Place } from './organizations/place.ts';
+import { membershipsEvent, openPlace, signature } from './organizations/place.ts';
 
 let place: Place;
 let server: Server;

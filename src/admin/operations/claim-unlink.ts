@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { FootbridgeError } from '../../errors.ts';
 import { linkOf } from '../../migration/claim-tokens/organization-links.ts';
 import { countMembers } from '../../migration/claim-tokens/organization-members.ts';
-import { unlinkOrganization } from '../../sync/unlinking.ts';
+import { unlinkOrganization } from '../../sync/organizations/unlinking.ts';
 import { seen } from '../batch/sections.ts';
 import { count, NOTHING_CHANGED } from '../claim-tokens/claim-desk.ts';
 import { defineOperation } from '../operation.ts';

@@ -1,7 +1,7 @@
 /** Who the users of a target are here. */
-import { findByTargetUsers } from '../migration/ledger.ts';
-import { hasTargetUser } from '../migration/states.ts';
-import type { Queryable } from '../store/db.ts';
+import { findByTargetUsers } from '../../migration/ledger.ts';
+import { hasTargetUser } from '../../migration/states.ts';
+import type { Queryable } from '../../store/db.ts';
 
 /** The target's ids → subjects, of those who are linked now. */
 export async function peopleOf(

@@ -1,13 +1,13 @@
 /** An organization is linked no more: its members are what the legacy store says of them. */
-import { FootbridgeError } from '../errors.ts';
-import type { Directory } from '../legacy/directory.ts';
-import { revokeClaimTokens } from '../migration/claim-tokens/claim-tokens.ts';
-import { legacyWritePart } from '../migration/claim-tokens/legacy-writes.ts';
-import type { OrganizationLink } from '../migration/claim-tokens/organization-links.ts';
-import { unlinkPart } from '../migration/claim-tokens/organization-links.ts';
-import { changeParts, everyMember } from '../migration/claim-tokens/organization-members.ts';
-import { auditPart } from '../store/audit-log.ts';
-import type { Db, Queryable } from '../store/db.ts';
+import { FootbridgeError } from '../../errors.ts';
+import type { Directory } from '../../legacy/directory.ts';
+import { revokeClaimTokens } from '../../migration/claim-tokens/claim-tokens.ts';
+import { legacyWritePart } from '../../migration/claim-tokens/legacy-writes.ts';
+import type { OrganizationLink } from '../../migration/claim-tokens/organization-links.ts';
+import { unlinkPart } from '../../migration/claim-tokens/organization-links.ts';
+import { changeParts, everyMember } from '../../migration/claim-tokens/organization-members.ts';
+import { auditPart } from '../../store/audit-log.ts';
+import type { Db, Queryable } from '../../store/db.ts';
 import { leaving } from './member-changes.ts';
 import { peopleOf } from './people.ts';
 

@@ -1,9 +1,9 @@
 /** Who is in a linked organization: read at the target, written down, and never changed by an outage. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { FootbridgeError } from '../../src/errors.ts';
-import { claimTokensSettings } from '../../src/migration/claim-tokens/claim-settings.ts';
-import { linkOf } from '../../src/migration/claim-tokens/organization-links.ts';
-import { putEvents } from '../../src/sync/inbox.ts';
+import { FootbridgeError } from '../../../src/errors.ts';
+import { claimTokensSettings } from '../../../src/migration/claim-tokens/claim-settings.ts';
+import { linkOf } from '../../../src/migration/claim-tokens/organization-links.ts';
+import { putEvents } from '../../../src/sync/inbox.ts';
 import type { Place } from './place.ts';
 import { membershipsEvent, openPlace, SETTINGS, TARGET } from './place.ts';
 

@@ -4,10 +4,10 @@
  */
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { FootbridgeError } from '../../src/errors.ts';
-import type { Db, Queryable } from '../../src/store/db.ts';
-import { putEvents } from '../../src/sync/inbox.ts';
-import type { TargetEvent } from '../../src/targets/webhook.ts';
+import { FootbridgeError } from '../../../src/errors.ts';
+import type { Db, Queryable } from '../../../src/store/db.ts';
+import { putEvents } from '../../../src/sync/inbox.ts';
+import type { TargetEvent } from '../../../src/targets/webhook.ts';
 import type { Place } from './place.ts';
 import { membershipsEvent, openPlace, TARGET } from './place.ts';
 

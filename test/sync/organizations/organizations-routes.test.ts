@@ -3,8 +3,8 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Koa from 'koa';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { organizationsRoutes } from '../../src/sync/organizations-routes.ts';
-import type { Target } from '../../src/targets/target.ts';
+import { organizationsRoutes } from '../../../src/sync/organizations/organizations-routes.ts';
+import type { Target } from '../../../src/targets/target.ts';
 import type { Place } from './place.ts';
 import { openPlace, TARGET } from './place.ts';
 

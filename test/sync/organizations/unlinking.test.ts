@@ -1,9 +1,9 @@
 /** The end of a link: members, open tokens, and what the legacy store keeps. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { issueClaimToken, listClaimTokens } from '../../src/migration/claim-tokens/claim-tokens.ts';
-import { linkOf } from '../../src/migration/claim-tokens/organization-links.ts';
-import { rolesOf } from '../../src/sync/roles.ts';
-import { unlinkOrganization } from '../../src/sync/unlinking.ts';
+import { issueClaimToken, listClaimTokens } from '../../../src/migration/claim-tokens/claim-tokens.ts';
+import { linkOf } from '../../../src/migration/claim-tokens/organization-links.ts';
+import { rolesOf } from '../../../src/sync/organizations/roles.ts';
+import { unlinkOrganization } from '../../../src/sync/organizations/unlinking.ts';
 import type { Place } from './place.ts';
 import { openPlace, TARGET } from './place.ts';
 

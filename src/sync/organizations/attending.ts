@@ -1,20 +1,20 @@
 /** One organization's turn: who is in it is read at the target and written down, and the legacy store is told. */
-import { isFootbridgeError } from '../errors.ts';
-import type { ClaimTokenSettings } from '../migration/claim-tokens/claim-settings.ts';
-import type { LeasedLink, LinkProblem, Release } from '../migration/claim-tokens/organization-links.ts';
+import { isFootbridgeError } from '../../errors.ts';
+import type { ClaimTokenSettings } from '../../migration/claim-tokens/claim-settings.ts';
+import type { LeasedLink, LinkProblem, Release } from '../../migration/claim-tokens/organization-links.ts';
 import {
   GONE_SECONDS,
   holdLink,
   noteGone,
   readPart,
   releaseLink,
-} from '../migration/claim-tokens/organization-links.ts';
-import type { MemberChange } from '../migration/claim-tokens/organization-members.ts';
-import { changeParts, everyMember } from '../migration/claim-tokens/organization-members.ts';
-import { legacyRolesOf } from '../migration/claim-tokens/organization-roles.ts';
-import type { Queryable } from '../store/db.ts';
-import type { TargetMember } from '../targets/organizations.ts';
-import type { Targets } from '../targets/target.ts';
+} from '../../migration/claim-tokens/organization-links.ts';
+import type { MemberChange } from '../../migration/claim-tokens/organization-members.ts';
+import { changeParts, everyMember } from '../../migration/claim-tokens/organization-members.ts';
+import { legacyRolesOf } from '../../migration/claim-tokens/organization-roles.ts';
+import type { Queryable } from '../../store/db.ts';
+import type { TargetMember } from '../../targets/organizations.ts';
+import type { Targets } from '../../targets/target.ts';
 import { leaving, memberChanges } from './member-changes.ts';
 import { peopleOf } from './people.ts';
 import type { WriteBackDeps, WrittenBack } from './write-back.ts';

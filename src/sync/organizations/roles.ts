@@ -1,9 +1,9 @@
 /** What somebody is in organizations: in linked ones what the target says, and nothing else. */
-import { linkedAmong } from '../migration/claim-tokens/organization-links.ts';
-import { membershipsOf } from '../migration/claim-tokens/organization-members.ts';
-import { states } from '../migration/ledger.ts';
-import { hasTargetUser } from '../migration/states.ts';
-import type { Queryable } from '../store/db.ts';
+import { linkedAmong } from '../../migration/claim-tokens/organization-links.ts';
+import { membershipsOf } from '../../migration/claim-tokens/organization-members.ts';
+import { states } from '../../migration/ledger.ts';
+import { hasTargetUser } from '../../migration/states.ts';
+import type { Queryable } from '../../store/db.ts';
 
 /** More organizations than one person is in. */
 export const MAX_ORGANIZATIONS = 1_000;

@@ -1,6 +1,6 @@
 /** What has changed between the members that we know of and those that the target names now. */
-import type { MemberChange, OrganizationMember } from '../migration/claim-tokens/organization-members.ts';
-import type { TargetMember } from '../targets/organizations.ts';
+import type { MemberChange, OrganizationMember } from '../../migration/claim-tokens/organization-members.ts';
+import type { TargetMember } from '../../targets/organizations.ts';
 
 type Known = Pick<OrganizationMember, 'targetUserId' | 'membershipId' | 'roles' | 'legacyRoles' | 'endedAt'>;
 

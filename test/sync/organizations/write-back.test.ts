@@ -1,7 +1,7 @@
 /** What the legacy store is told of members: until it works, in the right order, and of people who are known. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { claimTokensSettings } from '../../src/migration/claim-tokens/claim-settings.ts';
-import { linkOf } from '../../src/migration/claim-tokens/organization-links.ts';
+import { claimTokensSettings } from '../../../src/migration/claim-tokens/claim-settings.ts';
+import { linkOf } from '../../../src/migration/claim-tokens/organization-links.ts';
 import type { Place } from './place.ts';
 import { openPlace, SETTINGS, TARGET } from './place.ts';
 

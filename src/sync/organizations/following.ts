@@ -4,17 +4,17 @@
  * does not matter in which order, how often or whether at all events arrive.
  */
 import { randomUUID } from 'node:crypto';
-import type { ClaimTokenSettings } from '../migration/claim-tokens/claim-settings.ts';
-import { leaseDueLinks, markChanged } from '../migration/claim-tokens/organization-links.ts';
-import { appendAudit } from '../store/audit-log.ts';
-import type { Queryable } from '../store/db.ts';
-import type { Target, Targets } from '../targets/target.ts';
+import type { ClaimTokenSettings } from '../../migration/claim-tokens/claim-settings.ts';
+import { leaseDueLinks, markChanged } from '../../migration/claim-tokens/organization-links.ts';
+import { appendAudit } from '../../store/audit-log.ts';
+import type { Queryable } from '../../store/db.ts';
+import type { Target, Targets } from '../../targets/target.ts';
+import type { WaitingEvent } from '../inbox.ts';
+import { finishEvents, takeEvents } from '../inbox.ts';
+import { openReplaying } from '../replaying.ts';
 import type { AttendingDeps, OrganizationSettings } from './attending.ts';
 import { attend } from './attending.ts';
-import type { WaitingEvent } from './inbox.ts';
-import { finishEvents, takeEvents } from './inbox.ts';
 import { peopleOf } from './people.ts';
-import { openReplaying } from './replaying.ts';
 
 export interface FollowingDeps extends AttendingDeps {
   readonly targets: Pick<Targets, 'organizations' | 'webhook'> & {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { move } from '../../src/migration/ledger.ts';
-import { organizationRolesOf, rolesOf } from '../../src/sync/roles.ts';
+import { move } from '../../../src/migration/ledger.ts';
+import { organizationRolesOf, rolesOf } from '../../../src/sync/organizations/roles.ts';
 import type { Place } from './place.ts';
 import { openPlace, TARGET } from './place.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { leaving, memberChanges } from '../../src/sync/member-changes.ts';
+import { leaving, memberChanges } from '../../../src/sync/organizations/member-changes.ts';
 
 const LEFT = new Date(0);
 const known = (targetUserId: string, roles: string[], endedAt: Date | null = null) => ({

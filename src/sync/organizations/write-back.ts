@@ -2,16 +2,16 @@
  * What the legacy store is told of an organization's members, so that old apps know it too: until it works, one organization
  * at a time. A row says what it was told; there is nothing that must not be told twice.
  */
-import { isFootbridgeError } from '../errors.ts';
-import type { Directory } from '../legacy/directory.ts';
-import type { LeasedLink } from '../migration/claim-tokens/organization-links.ts';
+import { isFootbridgeError } from '../../errors.ts';
+import type { Directory } from '../../legacy/directory.ts';
+import type { LeasedLink } from '../../migration/claim-tokens/organization-links.ts';
 import {
   heldPart,
   holdLink,
   legacyEndedPart,
   stillLinkedPart,
-} from '../migration/claim-tokens/organization-links.ts';
-import type { UntoldMember } from '../migration/claim-tokens/organization-members.ts';
+} from '../../migration/claim-tokens/organization-links.ts';
+import type { UntoldMember } from '../../migration/claim-tokens/organization-members.ts';
 import {
   membersPage,
   notToldPart,
@@ -19,8 +19,8 @@ import {
   tellAnewPart,
   toldPart,
   untoldMembers,
-} from '../migration/claim-tokens/organization-members.ts';
-import type { Db } from '../store/db.ts';
+} from '../../migration/claim-tokens/organization-members.ts';
+import type { Db } from '../../store/db.ts';
 import { peopleOf } from './people.ts';
 
 export interface WriteBackDeps {
