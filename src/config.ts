@@ -16,6 +16,7 @@ import { providerSettings, wrongTargets } from './provider/provider-settings.ts'
 import { legacySessionSettings, wrongStores } from './sessions/legacy-session-settings.ts';
 import { sessionSettings } from './sessions/session-settings.ts';
 import { count, Secret, secret } from './settings.ts';
+import { syncSettings } from './sync/sync-settings.ts';
 import { targetSettings } from './targets/target-settings.ts';
 
 const listener = (port: number, what: string) =>
@@ -57,6 +58,7 @@ const shape = z.strictObject({
   targets: targetSettings,
   dropIns: dropInSettings,
   claimTokens: claimTokensSettings,
+  sync: syncSettings.prefault({}),
   mail: mailSettings.optional().describe('How we send mail; without it only targets write to people.'),
   legacySessions: legacySessionSettings,
   sessions: sessionSettings.prefault({}),

@@ -42,6 +42,11 @@ export const ERRORS = {
   batch_exists: [409, 'There is a batch of this name already, with another plan.'],
   batch_state: [409, 'The batch is not in a state for that.'],
   target_without_api: [409, 'The settings do not say how to reach this target’s API.'],
+  sync_state: [409, 'The synchronisation is not in a state for that.'],
+  sync_not_configured: [409, 'The settings do not say that this target is kept in sync.'],
+  feed_lost: [409, 'The legacy store has not kept all of its changes: both sides have to be compared anew.'],
+  backlog_full: [503, 'More changes are waiting than may wait. Send them again a little later.'],
+  conflict_not_found: [404, 'There is no such conflict, or it is decided.'],
   survey_running: [409, 'Another survey of this store is running.'],
   second_factor_missing: [
     409,

@@ -1,4 +1,6 @@
 import type { z } from 'zod';
+import type { ApplyOutcome, ColumnsInput } from './apply.ts';
+import type { Feed, StoreSetup } from './feed.ts';
 
 /**
  * A connector is one way into a legacy user store. It finds rows and says nothing about what they mean: that is the
@@ -56,6 +58,12 @@ export interface Connector {
    * Throws legacy_unavailable, `conflictOf` it, bad_request for a value that the store does not take.
    */
   write?(what: LegacyWrite, values: WriteValues): Promise<number | undefined>;
+  /** Capability: what sync writes, in one go and once; see `apply.ts`. Throws legacy_unavailable, `conflictOf`, bad_request. */
+  apply?(input: ColumnsInput): Promise<ApplyOutcome>;
+  /** Capability: the store tells of its own changes. Opens nothing before it is read. */
+  feed?(): Feed;
+  /** Capability: what has to be made at the store for `apply` and `feed`. */
+  setup?(): StoreSetup;
   /** Capability: waits until a scan can begin, however long it takes to prepare; throws legacy_unavailable. */
   ready?(): Promise<void>;
   /** Capability: how many users there are, where that is cheap to know. */

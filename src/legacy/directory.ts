@@ -1,12 +1,15 @@
 /** The legacy user store as the rest of Footbridge sees it: people, found by what they type or by their subject. */
 import { FootbridgeError, isFootbridgeError } from '../errors.ts';
 import type { LegacyEntry, User } from '../user.ts';
+import type { Applies, ApplyInput, ApplyOutcome } from './apply.ts';
+import { applyingTo } from './applying.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
 import type { Connector, LegacyRow, LegacyWrite, Related, WriteValues } from './connector.ts';
 import { MAX_RELATED_ROWS } from './connector.ts';
 import { withinDeadline } from './deadline.ts';
 import type { DirectoryEntry } from './entries.ts';
 import { findEntries, readEntries } from './entries.ts';
+import type { StoreFeed, StoreSetup } from './feed.ts';
 import { textsFrom } from './fields.ts';
 import type { LegacySettings } from './legacy-settings.ts';
 import { wayInto } from './legacy-settings.ts';
@@ -44,6 +47,14 @@ export interface Directory {
    * tells. Throws legacy_unavailable, not_found where the write is not configured.
    */
   write(key: string | undefined, what: LegacyWrite, values: WriteValues): Promise<number | undefined>;
+  /** What sync may write of the store that this subject belongs to. */
+  applies(sub: string): Applies;
+  /** Throws legacy_unavailable, bad_request, target_conflict's twin of the store, user_not_found for a subject of no store. */
+  apply(sub: string, input: ApplyInput): Promise<ApplyOutcome>;
+  /** The stores that tell of their own changes. */
+  readonly feeds: readonly StoreFeed[];
+  /** What has to be made at the stores for the two. */
+  readonly setups: readonly { readonly store: string; readonly setup: StoreSetup }[];
   /** Every user after this subject, a page at a time; only where the store can be read so. One that cannot be mapped comes with its error. */
   entries?(after?: string): AsyncGenerator<DirectoryEntry>;
   /** How many users there are; only where the store can say so. */
@@ -138,6 +149,9 @@ export function openDirectory(settings: LegacySettings, options: DirectoryOption
     // Each with a breaker of its own: a mark that cannot be written must not keep people from logging in.
     ...flagOf(connector, { ask: asking(), prefix, forget }),
     ...writingTo(connector, { asking, prefix, forget }),
+    ...applyingTo(connector, { ask: asking(), prefix, forget }),
+    feeds: feedsOf(connector, settings.store, (id) => subjectOf(prefix, id)),
+    setups: connector.setup ? [{ store: settings.store, setup: connector.setup() }] : [],
     ...(connector.page
       ? {
           entries: (after = '') =>
@@ -149,6 +163,13 @@ export function openDirectory(settings: LegacySettings, options: DirectoryOption
     close: () => connector.close(),
   };
 }
+
+const feedsOf = (
+  connector: Connector,
+  store: string,
+  subjectOfId: (legacyId: string) => string,
+): readonly StoreFeed[] =>
+  connector.feed ? [{ store, feed: connector.feed(), subjectOf: subjectOfId }] : [];
 
 function bounded(related: Related): Related {
   const tooMany = Object.entries(related).find(([, rows]) => rows.length > MAX_RELATED_ROWS);

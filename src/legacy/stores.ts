@@ -4,6 +4,7 @@
  */
 import { FootbridgeError } from '../errors.ts';
 import type { LegacyEntry } from '../user.ts';
+import { NO_APPLIES } from './apply.ts';
 import type { Directory, DirectoryOptions } from './directory.ts';
 import { openDirectory } from './directory.ts';
 import type { LegacySettings, LegacyStores } from './legacy-settings.ts';
@@ -51,6 +52,14 @@ function joined(all: readonly Store[], collisions: LegacyStores['collisions']): 
       if (!store) throw new FootbridgeError('not_found', { detail: 'this key is of no store' });
       return store.write(key, what, values);
     },
+    applies: (sub) => ownerOf(sub)?.applies(sub) ?? NO_APPLIES,
+    async apply(sub, input) {
+      const store = ownerOf(sub);
+      if (!store) throw new FootbridgeError('user_not_found', { detail: 'this subject is of no store' });
+      return store.apply(sub, input);
+    },
+    feeds: all.flatMap((store) => store.feeds),
+    setups: all.flatMap((store) => store.setups),
     ...(areAllReadable
       ? {
           async *entries(after = '') {

@@ -52,7 +52,7 @@ export const isStorable = ({ id, name, about }: TargetEvent): boolean =>
   isText(id) && isText(name) && (about.kind === 'nothing-of-ours' || isText(idOf(about)));
 
 const idOf = (about: Exclude<About, { readonly kind: 'nothing-of-ours' }>): string =>
-  about.kind === 'person-connection' ? about.targetUserId : about.targetOrganizationId;
+  'targetUserId' in about ? about.targetUserId : about.targetOrganizationId;
 
 /** As the table has it. */
 const subjectOf = (about: About): string | null =>

@@ -38,7 +38,7 @@ export function webhooksRoutes({ db, targets, onError, onEvent }: WebhooksRoutes
     const { target = '' } = ctx.params;
     const webhook = targets.webhook(target);
     if (!webhook) throw new FootbridgeError('not_found');
-    const event = webhook.read(ctx.req.headers, await readBody(ctx.req));
+    const event = await webhook.read(ctx.req.headers, await readBody(ctx.req), ctx.URL);
     // Until it is stored it is the sender's, who sends it again.
     const isNew = (await putEvents(db, target, [event])) > 0;
     onEvent?.({ target, result: isNew ? 'new' : 'again' });

@@ -185,6 +185,23 @@ export interface ResetLink {
   readonly expiresAt: Date;
 }
 
+/** Fields of a user who is there, to be as in `user`. */
+export interface UserUpdate {
+  readonly targetUserId: string;
+  readonly user: TargetUser;
+  readonly fields: readonly ProfileField[];
+}
+
+export type UpdateOutcome =
+  | { readonly kind: 'updated' }
+  | { readonly kind: 'gone' }
+  /** The target will never take it as it is. */
+  | { readonly kind: 'refused'; readonly code: string; readonly sentence: string }
+  | Extract<ImportOutcome, { readonly kind: 'unavailable' }>;
+
+/** Where grants are ours to give and to take. */
+export type ManagedProject = Pick<TargetGrant, 'project' | 'projectGrant'>;
+
 /**
  * All calls are bounded in time. Those that do not return outcomes throw target_unavailable (try again) and
  * target_refused (the target's answer in `detail`).
@@ -218,6 +235,21 @@ export interface TargetConnection {
   users?(options: { readonly after?: string; readonly limit: number }): Promise<UserPage>;
   /** Writes these fields of `user` over what `found` has there; a field that `user` lacks is taken away where the target can. */
   update?(found: FoundUser, user: TargetUser, fields: readonly ProfileField[]): Promise<void>;
+  /** These users, those who are there; only where one call reads many. */
+  usersByIds?(targetUserIds: readonly string[]): Promise<ReadonlyMap<string, FoundUser>>;
+  /**
+   * Many at once where the target has a call for it (`capabilities.batch`): at most so many in each, one outcome per update in
+   * order; never throws for one user's sake. The person's link, metadata and password stay as they are.
+   */
+  updateMany?(updates: readonly UserUpdate[]): Promise<readonly UpdateOutcome[]>;
+  /** Makes these their grants in all of the projects that are named, and leaves those in others alone. */
+  setGrants?(
+    targetUserId: string,
+    grants: readonly TargetGrant[],
+    projects: readonly ManagedProject[],
+  ): Promise<void>;
+  /** Whether this is the user's password at the target. Counts there as a login; throws target_unavailable, target_refused. */
+  checkPassword?(targetUserId: string, password: Secret): Promise<boolean>;
   /** What `importUsers(users, { bulk: true })` would send, without sending anything. */
   preview?(users: readonly TargetUser[]): Promise<readonly Preview[]>;
   /** The target mails them a way to choose a new password; throws target_refused where they have no address. */

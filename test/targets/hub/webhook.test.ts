@@ -154,7 +154,7 @@ describe('an event', () => {
     hub.connect({ type: 'Organization', id }, ['organization.r']);
     hub.addMember(id, jane.id);
     await hub.loom.settled();
-    const read = got.map(({ headers, body }) => webhook.read(headers, body));
+    const read = await Promise.all(got.map(async ({ headers, body }) => webhook.read(headers, body)));
     expect(read.map(({ about: one }) => one.kind).sort()).toEqual(['memberships', 'organization-connection']);
     await hub.loom.deliver(() => hub.loom.events.slice(-1), { signature: 'bad' });
     const { headers, body } = got.at(-1)!;

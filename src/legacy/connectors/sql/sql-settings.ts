@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { count, secret } from '../../../settings.ts';
 import { sqlTemplate } from '../../sql-template.ts';
+import { changesSettings } from './changes/index.ts';
 import type { OptionalDriver } from './driver.ts';
 import { missingDriver } from './driver.ts';
 import { sqlWrites } from './write-settings.ts';
@@ -92,6 +93,7 @@ export const sqlSettings = z
       ...people,
       flag: flag(connection),
       writes: sqlWrites(connection),
+      changes: changesSettings,
     }),
     z.strictObject({
       engine: z.literal('mysql').describe('MySQL or MariaDB.'),
@@ -99,6 +101,7 @@ export const sqlSettings = z
       ...people,
       flag: flag(connection),
       writes: sqlWrites(connection),
+      changes: changesSettings,
     }),
     z.strictObject({
       engine: z.literal('mssql').describe('SQL Server; its driver has to be installed.'),
@@ -106,6 +109,7 @@ export const sqlSettings = z
       ...people,
       flag: flag(connection),
       writes: sqlWrites(connection),
+      changes: changesSettings,
     }),
     z.strictObject({
       engine: z.literal('oracle').describe('Oracle Database; its driver has to be installed.'),
@@ -113,6 +117,7 @@ export const sqlSettings = z
       ...people,
       flag: flag(connection),
       writes: sqlWrites(connection),
+      changes: changesSettings,
     }),
     z.strictObject({
       engine: z
@@ -122,6 +127,7 @@ export const sqlSettings = z
       ...people,
       flag: flag(z.never()),
       writes: sqlWrites(z.never()),
+      changes: changesSettings,
     }),
   ])
   .superRefine(({ engine, table, login, queries }, context) => {

@@ -6,8 +6,10 @@ import type { Knex } from 'knex';
 import { FootbridgeError } from '../../../errors.ts';
 import type { Connector, LegacyRow, Related, Row } from '../../connector.ts';
 import { connectorKind, MAX_CANDIDATES, writesIn } from '../../connector.ts';
+import type { Feed } from '../../feed.ts';
 import type { SqlTemplate } from '../../sql-template.ts';
 import { textOf } from '../../values.ts';
+import { openFeed } from './changes/index.ts';
 import type { Pool } from './pool.ts';
 import { limitsWithin, openPool, pingOf } from './pool.ts';
 import type { Binds } from './raw.ts';
@@ -72,7 +74,14 @@ function openSql(settings: SqlSettings, { timeoutMs }: { timeoutMs: number }): C
         }
       : {}),
     ...writing,
+    ...(settings.changes ? { feed: () => feedOf(settings, { timeoutMs }) } : {}),
   };
+}
+
+function feedOf(settings: SqlSettings, limits: { readonly timeoutMs: number }): Feed {
+  const feed = openFeed(settings, limits);
+  if (feed) return feed;
+  throw new FootbridgeError('config_invalid', { detail: '`changes` is not configured' });
 }
 
 export const sql = connectorKind({
