@@ -33,6 +33,8 @@ create table sync_turns (
   version bigint not null default 1,
   lane smallint not null,
   hint jsonb not null,
+  -- What whoever has the lease has been told of it.
+  taken jsonb,
   first_at timestamptz not null default now(),
   due_at timestamptz not null default now(),
   attempts int not null default 0,
@@ -56,6 +58,8 @@ create table sync_people (
   read_at timestamptz,
   wrote_at timestamptz,
   gone_since timestamptz,
+  -- When a reading of the whole target has last met them.
+  seen_at timestamptz,
   synced_at timestamptz,
   primary key (target, sub)
 ) with (fillfactor = 70);
@@ -72,8 +76,18 @@ create table sync_passwords (
   made_of text,
   since timestamptz not null default now(),
   problem text,
+  -- The newest change at the target that was dealt with.
+  heard_at timestamptz,
+  -- When we wrote it there last, from and to: what the target tells of that time may be our own doing.
+  writing_at timestamptz,
+  wrote_at timestamptz,
+  -- The mark of what we are about to write to the legacy store, by which it is known again.
+  intended text,
+  -- Something of theirs was caught at a login: it is their turn.
+  due_at timestamptz,
   primary key (target, sub)
 );
+create index sync_passwords_due on sync_passwords (due_at) where due_at is not null;
 create index sync_passwords_open on sync_passwords (sub) where state <> 'equal';
 
 -- What both sides have changed, and what became of it. The values are sealed.

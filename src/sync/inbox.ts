@@ -1,5 +1,6 @@
 /** The table `target_events`: what targets tell, once each. Nothing in it is believed: it says only what to read again. */
 import { FootbridgeError } from '../errors.ts';
+import type { Secret } from '../settings.ts';
 import type { Queryable } from '../store/db.ts';
 import { statement } from '../store/db.ts';
 import type { TargetEvent } from '../targets/webhook.ts';
@@ -12,11 +13,28 @@ export interface WaitingEvent {
   readonly id: string;
   readonly name: string;
   readonly about: { readonly kind: Exclude<About['kind'], 'nothing-of-ours'>; readonly id: string };
+  /** By the target's clock, or when it came where that was not told. */
+  readonly at: Date;
+  /** Of events about users. */
+  readonly detail?: UserEventDetail;
 }
 
-const PUT = statement(`with put as (insert into target_events (target, id, name, subject, at, done_at)
-    select $1, e.id, e.name, e.subject, e.at, case when e.subject is null then now() end
-    from unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[]) as e(id, name, subject, at)
+export interface UserEventDetail {
+  readonly change: Extract<About, { readonly kind: 'user' }>['change'];
+  readonly editor?: string;
+  /** The new hash, sealed. */
+  readonly sealed?: string;
+}
+
+/** How what an event brings of secrets is kept. */
+export type SealEvent = (
+  target: string,
+  about: { readonly targetUserId: string; readonly hash: Secret },
+) => string;
+
+const PUT = statement(`with put as (insert into target_events (target, id, name, subject, at, detail, done_at)
+    select $1, e.id, e.name, e.subject, e.at, e.detail::jsonb, case when e.subject is null then now() end
+    from unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[]) as e(id, name, subject, at, detail)
     on conflict (target, id) do nothing returning 1)
   select count(*)::int as put from put`);
 
@@ -28,6 +46,7 @@ export async function putEvents(
   q: Queryable,
   target: string,
   events: readonly TargetEvent[],
+  seal?: SealEvent,
 ): Promise<number> {
   if (!events.every(isStorable))
     throw new FootbridgeError('bad_request', { detail: 'an event with an id or name that is none' });
@@ -37,8 +56,21 @@ export async function putEvents(
     events.map(({ name }) => name),
     events.map(({ about }) => subjectOf(about)),
     events.map(({ at }) => (Number.isNaN(at.getTime()) ? null : at)),
+    events.map(({ about }) => detailOf(target, about, seal)),
   ]);
   return row?.put ?? 0;
+}
+
+/** As the table has it. Without `seal` a hash is left out. */
+function detailOf(target: string, about: About, seal?: SealEvent): string | null {
+  if (about.kind !== 'user') return null;
+  const { change, editor, hash, targetUserId } = about;
+  const detail: UserEventDetail = {
+    change,
+    ...(editor === undefined || !isText(editor) ? {} : { editor }),
+    ...(hash && seal ? { sealed: seal(target, { targetUserId, hash }) } : {}),
+  };
+  return JSON.stringify(detail);
 }
 
 /** The ids of any target are well below this. */
@@ -58,20 +90,27 @@ const idOf = (about: Exclude<About, { readonly kind: 'nothing-of-ours' }>): stri
 const subjectOf = (about: About): string | null =>
   about.kind === 'nothing-of-ours' ? null : `${about.kind}/${idOf(about)}`;
 
-const TAKE = statement(`select target, id, name, subject from target_events where done_at is null
+const TAKE =
+  statement(`select target, id, name, subject, coalesce(at, received_at) as at, detail from target_events where done_at is null
   order by received_at limit $1 for update skip locked`);
 
 /** The longest waiting ones, which are this transaction's alone until it ends. */
 export async function takeEvents(tx: Queryable, limit: number): Promise<WaitingEvent[]> {
-  const rows = await tx.run<Omit<WaitingEvent, 'about'> & { readonly subject: string }>(TAKE, [limit]);
-  return rows.map(({ subject, ...event }) => {
+  const rows = await tx.run<
+    Omit<WaitingEvent, 'about' | 'detail'> & {
+      readonly subject: string;
+      readonly detail: UserEventDetail | null;
+    }
+  >(TAKE, [limit]);
+  return rows.map(({ subject, detail, ...event }) => {
     const slash = subject.indexOf('/');
     const kind = subject.slice(0, slash) as WaitingEvent['about']['kind'];
-    return { ...event, about: { kind, id: subject.slice(slash + 1) } };
+    return { ...event, about: { kind, id: subject.slice(slash + 1) }, ...(detail ? { detail } : {}) };
   });
 }
 
-const DONE = statement(`update target_events set done_at = now()
+/** Secrets go with it: they are in the queue by now. */
+const DONE = statement(`update target_events set done_at = now(), detail = detail - 'sealed'
   where (target, id) in (select * from unnest($1::text[], $2::text[]))`);
 
 export async function finishEvents(tx: Queryable, events: readonly WaitingEvent[]): Promise<void> {

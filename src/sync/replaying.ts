@@ -7,12 +7,14 @@ import type { Queryable } from '../store/db.ts';
 import { statement } from '../store/db.ts';
 import type { Target, Targets } from '../targets/target.ts';
 import type { TargetEvent, TargetWebhook } from '../targets/webhook.ts';
+import type { SealEvent } from './inbox.ts';
 import { isStorable, putEvents } from './inbox.ts';
 
 export interface ReplayingDeps {
   readonly db: Queryable;
   readonly targets: Pick<Targets, 'webhook'> & { readonly all: readonly Pick<Target, 'name'>[] };
   readonly onError: (error: unknown, where: string) => void;
+  readonly seal?: SealEvent;
   /** Milliseconds that no change of the clock moves. */
   readonly elapsed?: () => number;
 }
@@ -38,6 +40,7 @@ export function openReplaying({
   db,
   targets,
   onError,
+  seal,
   elapsed = () => performance.now(),
 }: ReplayingDeps): Replaying {
   const lookAt = new Map<string, number>();
@@ -49,7 +52,13 @@ export function openReplaying({
         const webhook = targets.webhook(name);
         const replay = webhook?.replay?.bind(webhook);
         if (!replay || elapsed() < (lookAt.get(name) ?? Number.NEGATIVE_INFINITY)) continue;
-        const result = await replayOne(db, { target: name, replay, isFirst: !looked.has(name), onError });
+        const result = await replayOne(db, {
+          target: name,
+          replay,
+          isFirst: !looked.has(name),
+          onError,
+          seal,
+        });
         if (result === 'done') looked.add(name);
         lookAt.set(name, result === 'more' ? elapsed() : elapsed() + LOOK_MS);
       }
@@ -79,11 +88,12 @@ interface OneReplay {
   /** Whatever the time is. */
   readonly isFirst: boolean;
   readonly onError: ReplayingDeps['onError'];
+  readonly seal: SealEvent | undefined;
 }
 
 async function replayOne(
   db: Queryable,
-  { target, replay, isFirst, onError }: OneReplay,
+  { target, replay, isFirst, onError, seal }: OneReplay,
 ): Promise<'done' | 'more' | 'later'> {
   const lease = randomUUID();
   await db.run(BEGIN, [target]);
@@ -91,7 +101,7 @@ async function replayOne(
   // Somebody else is at it, or has been.
   if (!leased) return isFirst ? 'later' : 'done';
   try {
-    const isDone = await readPages(db, { target, lease, replay, since: leased.since });
+    const isDone = await readPages(db, { target, lease, replay, since: leased.since, seal });
     await (isDone ? db.run(FINISH, [target, lease, leased.now]) : db.run(STOP, [target, lease, 0]));
     return isDone ? 'done' : 'more';
   } catch (error) {
@@ -104,14 +114,15 @@ async function replayOne(
 interface Pages extends Pick<OneReplay, 'target' | 'replay'> {
   readonly lease: string;
   readonly since: Date;
+  readonly seal: SealEvent | undefined;
 }
 
 /** True: to the end. */
-async function readPages(db: Queryable, { target, lease, replay, since }: Pages): Promise<boolean> {
+async function readPages(db: Queryable, { target, lease, replay, since, seal }: Pages): Promise<boolean> {
   for (let page = 1; page <= ROUND_PAGES; page += 1) {
     const { events, isLast } = await replay(since, page);
     const good = events.filter(isStorable);
-    if (good.length > 0) await putEvents(db, target, good);
+    if (good.length > 0) await putEvents(db, target, good, seal);
     if (isLast) return true;
     const until = newest(good);
     if (until) await db.run(ADVANCE, [target, lease, until]);

@@ -21,6 +21,8 @@ export interface FollowingDeps extends AttendingDeps {
     readonly all: readonly Pick<Target, 'name'>[];
   };
   readonly claimTokens: readonly ClaimTokenSettings[];
+  /** Events about users: kept elsewhere when it returns. */
+  readonly onUserEvents?: (q: Queryable, events: readonly WaitingEvent[]) => Promise<void>;
 }
 
 export interface Following {
@@ -73,7 +75,10 @@ export function openFollowing(deps: FollowingDeps): Following {
 async function take(tx: Queryable, deps: FollowingDeps): Promise<number> {
   const events = await takeEvents(tx, EVENTS_AT_ONCE);
   if (events.length === 0) return 0;
-  const [people, organizations] = [events.filter(isOfPerson), events.filter((event) => !isOfPerson(event))];
+  const users = events.filter(({ about }) => about.kind === 'user');
+  if (users.length > 0) await deps.onUserEvents?.(tx, users);
+  const people = events.filter(isOfPerson);
+  const organizations = events.filter(({ about }) => ORGANIZATION_EVENTS.includes(about.kind));
   await markChanged(
     tx,
     organizations.map(({ target, about }) => ({ target, targetOrganizationId: about.id })),
@@ -83,6 +88,10 @@ async function take(tx: Queryable, deps: FollowingDeps): Promise<number> {
   return events.length;
 }
 
+const ORGANIZATION_EVENTS: readonly WaitingEvent['about']['kind'][] = [
+  'memberships',
+  'organization-connection',
+];
 const isOfPerson = ({ about }: WaitingEvent) => about.kind === 'person-connection';
 
 async function notePerson(tx: Queryable, { pseudonym }: FollowingDeps, event: WaitingEvent): Promise<void> {

@@ -16,6 +16,8 @@ export interface Hint {
   /** Something has changed there. */
   readonly legacyAt?: string;
   readonly targetAt?: string;
+  /** The same, and it was certainly not us. */
+  readonly othersAt?: string;
   /** The store says that the person is gone. */
   readonly goneAt?: string;
   /** The target says so of its user. */
@@ -112,5 +114,7 @@ export interface ChangeQueue {
   dead(options: { readonly target?: string; readonly limit: number }): Promise<readonly DeadLetter[]>;
   /** Dead letters are due again; how many. */
   redrive(options: { readonly target: string; readonly person?: string }): Promise<number>;
+  /** Everybody of whom something was heard in this time, as far as it is kept, gets a turn again; how many. */
+  replay(options: { readonly target: string; readonly since: Date; readonly until: Date }): Promise<number>;
   close(): Promise<void>;
 }

@@ -1,0 +1,179 @@
+/**
+ * Reads what legacy stores tell of their own changes, one node at a time, and puts it into the queue. The place is kept after
+ * what was read before it; the store may forget it after that. The table `sync_feeds`.
+ */
+import { randomUUID } from 'node:crypto';
+import { isFootbridgeError } from '../../errors.ts';
+import type { LegacyChange, StoreFeed } from '../../legacy/feed.ts';
+import type { Db, Queryable } from '../../store/db.ts';
+import { statement } from '../../store/db.ts';
+import type { Change, ChangeQueue, Lane } from '../queue/change-queue.ts';
+
+export interface FeedsDeps {
+  readonly db: Db;
+  readonly feeds: readonly StoreFeed[];
+  readonly queue: Pick<ChangeQueue, 'put'>;
+  /** The targets that hear of changes now. */
+  readonly targets: () => Promise<readonly string[]>;
+  /** More wait than may: nothing is read on. */
+  readonly isFull: () => Promise<boolean>;
+  /** A store has not kept all of its changes: both sides are to be read from end to end. */
+  readonly onLost: (store: string) => Promise<void>;
+  readonly onError: (error: unknown, where: string) => void;
+}
+
+export interface Feeds {
+  /** Reads what there is of every feed whose turn it is; true: there is more. Throws storage_unavailable. */
+  round(): Promise<boolean>;
+  /** Whether every feed has a place from which it is read. */
+  hasBegun(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+const PAGE = 1_000;
+const ROUND_PAGES = 20;
+const LEASE_SECONDS = 60;
+const LAG_MS = 10_000;
+/** After so many full pages it is no longer somebody who waits in front of a screen. */
+const LIVE_PAGES = 3;
+
+const LEASE = statement(`insert into sync_feeds as f (store, feed, lease, leased_until)
+  values ($1, $2, $3, now() + interval '${LEASE_SECONDS} seconds')
+  on conflict (store, feed) do update set lease = excluded.lease, leased_until = excluded.leased_until
+  where f.leased_until is null or f.leased_until < now() or f.lease = excluded.lease returning position`);
+const KEEP =
+  statement(`update sync_feeds set position = $4, read_at = now(), changes = changes + $5, problem = null,
+    leased_until = now() + interval '${LEASE_SECONDS} seconds' where store = $1 and feed = $2 and lease = $3 returning 1`);
+const RELEASE = statement(`update sync_feeds set lease = null, leased_until = null, problem = $4::jsonb,
+    position = case when $5::boolean then null else position end
+  where store = $1 and feed = $2 and lease = $3`);
+const NOTE_LAG = statement('update sync_feeds set lag = $3::jsonb where store = $1 and feed = $2');
+const BEGUN = statement('select store, feed from sync_feeds where position is not null');
+
+export function openFeeds(deps: FeedsDeps): Feeds {
+  // The node that reads a feed goes on reading it: what it holds open there need not be opened again.
+  const lease = randomUUID();
+  const lagAt = new Map<StoreFeed, number>();
+  return {
+    async round() {
+      const targets = await deps.targets();
+      if (targets.length === 0 || (await deps.isFull())) return false;
+      let isMore = false;
+      for (const feed of deps.feeds)
+        isMore = (await readFeed(deps, feed, { lease, targets, lagAt })) || isMore;
+      return isMore;
+    },
+    async hasBegun() {
+      const begun = await deps.db.run<{ store: string; feed: string }>(BEGUN);
+      return deps.feeds.every(({ store, feed }) =>
+        begun.some((one) => one.store === store && one.feed === feed.name),
+      );
+    },
+    async close() {
+      for (const { store, feed } of deps.feeds) {
+        await deps.db.run(RELEASE, [store, feed.name, lease, null, false]).catch(() => undefined);
+        await feed.close();
+      }
+    },
+  };
+}
+
+interface Reading {
+  readonly lease: string;
+  readonly targets: readonly string[];
+  readonly lagAt: Map<StoreFeed, number>;
+}
+
+async function readFeed(deps: FeedsDeps, one: StoreFeed, reading: Reading): Promise<boolean> {
+  const { db } = deps;
+  const { store, feed } = one;
+  const [leased] = await db.run<{ position: string | null }>(LEASE, [store, feed.name, reading.lease]);
+  if (!leased) return false;
+  try {
+    const isMore = await readPages(deps, one, { ...reading, position: leased.position ?? undefined });
+    await noteLag(deps, one, reading);
+    return isMore;
+  } catch (error) {
+    if (isFootbridgeError(error, 'storage_unavailable')) throw error;
+    const isLost = isFootbridgeError(error, 'feed_lost');
+    deps.onError(error, `changes of ${store}`);
+    const problem = isFootbridgeError(error)
+      ? { code: error.code, detail: error.detail }
+      : { code: 'internal' };
+    await db.run(RELEASE, [store, feed.name, reading.lease, JSON.stringify(problem), isLost]);
+    if (isLost) await deps.onLost(store);
+    return false;
+  }
+}
+
+async function readPages(
+  { db, queue }: FeedsDeps,
+  { store, feed, subjectOf }: StoreFeed,
+  { lease, targets, position: from }: Reading & { readonly position: string | undefined },
+): Promise<boolean> {
+  let position = from;
+  for (let pages = 1; pages <= ROUND_PAGES; pages += 1) {
+    const page = await feed.read(position, PAGE);
+    const lane: Lane = pages > LIVE_PAGES ? 'backlog' : 'live';
+    // Echoes of what we have written come to nothing anyway: they need not wait in line for it.
+    const heard = page.changes.filter(({ isOurs }) => !isOurs);
+    const changes = heard.flatMap((change) =>
+      targets.map((target) =>
+        changeOf(change, { source: `legacy:${store}`, feed: feed.name, target, lane, subjectOf }),
+      ),
+    );
+    if (changes.length > 0) await queue.put(changes);
+    const isNew = page.position !== position || page.changes.length > 0;
+    if (isNew) {
+      const kept = await db.run(KEEP, [store, feed.name, lease, page.position, heard.length]);
+      if (kept.length === 0) return false;
+      await feed.confirm(page.position);
+    }
+    position = page.position;
+    if (!page.isMore) return false;
+  }
+  return true;
+}
+
+interface Heard {
+  readonly source: string;
+  readonly feed: string;
+  readonly target: string;
+  readonly lane: Lane;
+  readonly subjectOf: (legacyId: string) => string;
+}
+
+function changeOf(change: LegacyChange, { source, feed, target, lane, subjectOf }: Heard): Change {
+  const at = (change.at ?? new Date()).toISOString();
+  const hint = change.kind === 'deleted' ? { goneAt: at } : { legacyAt: at };
+  return { source, id: `${feed}:${change.id}`, target, person: subjectOf(change.legacyId), lane, hint };
+}
+
+async function noteLag({ db }: FeedsDeps, one: StoreFeed, { lagAt }: Reading): Promise<void> {
+  const { store, feed } = one;
+  const now = performance.now();
+  if (now < (lagAt.get(one) ?? Number.NEGATIVE_INFINITY)) return;
+  lagAt.set(one, now + LAG_MS);
+  const [known] = await db.run<FeedRow>(ALL).then((rows) => rows.filter((row) => row.store === store));
+  await db.run(NOTE_LAG, [store, feed.name, JSON.stringify(await feed.lag(known?.position ?? undefined))]);
+}
+
+export interface FeedRow {
+  readonly store: string;
+  readonly feed: string;
+  readonly position: string | null;
+  readonly readAt: Date | null;
+  /** How many were read in all, our own left out, as text. */
+  readonly changes: string;
+  readonly lag: {
+    readonly changes?: number;
+    readonly bytes?: number;
+    readonly seconds?: number;
+    readonly problem?: string;
+  } | null;
+  readonly problem: { readonly code: string; readonly detail?: string } | null;
+}
+const ALL = statement(
+  'select store, feed, position, read_at as "readAt", changes::text, lag, problem from sync_feeds order by store, feed',
+);
+export const feedRows = (q: Queryable): Promise<FeedRow[]> => q.run<FeedRow>(ALL);
