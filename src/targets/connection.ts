@@ -218,6 +218,8 @@ export interface TargetConnection {
   ownUserId?(): Promise<string | undefined>;
   /** The id of the user whose login is under way in this session of the target's own; only where it tells. */
   userIdBySession?(targetSessionId: string): Promise<string | undefined>;
+  /** The id of the user whose grant this is or was; only where it tells. */
+  userIdByGrant?(targetGrantId: string): Promise<string | undefined>;
   /** The person's sessions at the target that are live, newest first; only where it tells. */
   sessionsOf?(targetUserId: string): Promise<readonly TargetSession[]>;
   /** One session, if it is live. */

@@ -4,7 +4,8 @@
  */
 
 import type { Secret } from '../settings.ts';
-import type { TargetUser } from './connection.ts';
+import type { TargetConnection, TargetUser } from './connection.ts';
+import type { TargetEvent } from './webhook.ts';
 
 export type HookCall =
   /** Somebody came back from a login at us; the target is about to make or to find a user. */
@@ -61,6 +62,7 @@ export type HookCall =
       readonly targetUserId?: string;
       /** Seconds since the epoch. Absent: somebody has said this name, and proved nothing yet. */
       readonly provedAt?: number;
+      readonly editor?: string;
     }
   /** A session at the target has ended; `targetUserId` where it says so: all of that person's, if no session is named. */
   | {
@@ -73,6 +75,8 @@ export type HookCall =
   | { readonly kind: 'announced'; readonly ticket: string }
   /** Anybody says so: worth a look, and believed only as far as the ledger and the target say the same. */
   | { readonly kind: 'hinted'; readonly targetUserId: string; readonly sub: string }
+  /** Something of a user's that is of interest to sync alone: `TargetHook.event` says what. */
+  | { readonly kind: 'changed' }
   /** Nothing to do with us. */
   | { readonly kind: 'ignored' };
 
@@ -100,6 +104,14 @@ export interface TargetHook {
   readonly isUnsigned?: true;
   /** What the message means; `payload` is the JSON after signature and encryption are off. Throws bad_request. */
   read(payload: unknown): HookCall;
+  /**
+   * What sync is to hear of the message, whatever else it means; undefined: nothing. Where it does not name the user, the
+   * target is asked. Throws bad_request, target_unavailable.
+   */
+  event?(
+    payload: unknown,
+    connection: Pick<TargetConnection, 'userIdByGrant'> | undefined,
+  ): Promise<TargetEvent | undefined>;
   /** The answer in the target's words; `payload` is the same message again, undefined if it could not be opened. */
   answer(payload: unknown, result: HookResult): HookAnswer;
 }

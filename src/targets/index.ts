@@ -45,6 +45,8 @@ export interface OpenTargetsOptions {
   readonly ourIdp?: (target: Target) => Promise<string | undefined>;
   /** See `ConnectDeps`. */
   readonly reference?: (target: string, sub: string) => string;
+  /** Names of the targets that sync keeps equal with the legacy store. */
+  readonly synced?: readonly string[];
 }
 
 export function openTargets(
@@ -53,6 +55,7 @@ export function openTargets(
     unproved = [],
     issuer,
     reference,
+    synced = [],
     ourIdp = async ({ api }) => api?.identityProvider,
   }: OpenTargetsOptions = {},
 ): Targets {
@@ -68,6 +71,7 @@ export function openTargets(
     issuer: issuer!,
     ourIdp: () => ourIdp(target),
     ...(reference && { reference: (sub: string) => reference(target.name, sub) }),
+    isSynced: synced.includes(target.name),
   });
   for (const target of issuer === undefined ? [] : all) {
     const connection = target.api && target.connect?.(target, depsOf(target));
@@ -77,7 +81,9 @@ export function openTargets(
     target.signIn ? (target.openSignIn?.(target) ?? openOidcSignIn(target)) : undefined,
   );
   const organizations = opened(all, (target) => target.openOrganizations?.(target));
-  const webhooks = opened(all, (target) => target.openWebhook?.(target));
+  const webhooks = opened(all, (target) =>
+    target.openWebhook?.(target, { isSynced: synced.includes(target.name) }),
+  );
   return {
     all,
     byName: (name) => byName.get(name),

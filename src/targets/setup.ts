@@ -84,6 +84,8 @@ export interface SetupDeps {
   readonly client?: OurClient | undefined;
   /** Milliseconds since the epoch; the system's clock by default. */
   readonly nowMs?: () => number;
+  /** Sync keeps the legacy store and this target equal, and is to hear of every change there. */
+  readonly isSynced?: boolean;
 }
 
 export interface RotateOptions {

@@ -6,10 +6,12 @@ import { count, httpUrl, secret } from '../settings.ts';
 import { cidaasSettings } from './cidaas/cidaas-settings.ts';
 import { hubSettings } from './hub/hub-settings.ts';
 import { TARGET_KINDS } from './index.ts';
+import { realmSettings, wrongRealm } from './keycloak/keycloak-settings.ts';
 import { kratosSettings } from './kratos/kratos-settings.ts';
 import { apiSettings, moveSettings, targetSessionSettings, userSettings } from './move-settings.ts';
 import { setupSettings } from './setup-settings.ts';
 import { signInSettings, wrongSignIn } from './sign-in-settings.ts';
+import { webhookSettings, wrongWebhook } from './webhook-settings.ts';
 
 const whole = z.int().min(0);
 const bounds = z
@@ -146,11 +148,15 @@ export const oneTargetSettings = z.strictObject({
   ticketSeconds: count(10, 300, 300).describe('How long after a login its ticket is good.'),
   api: apiSettings.exactOptional().describe('How we reach its API; without it the target only fetches.'),
   kratos: kratosSettings.exactOptional().describe('What only Ory Kratos and Ory Network need to know.'),
+  keycloak: realmSettings.exactOptional().describe('What only Keycloak needs to know.'),
   cidaas: cidaasSettings.exactOptional().describe('What only cidaas needs to know.'),
   hub: hubSettings.exactOptional().describe('What only a hub of people and organizations needs to know.'),
   signIn: signInSettings
     .exactOptional()
     .describe('Ourselves as a client of the target: people prove there who they are (`claimTokens`).'),
+  webhook: webhookSettings
+    .exactOptional()
+    .describe('How its calls to /webhooks/<target> prove themselves; without it there are none.'),
   users: userSettings.prefault({}).describe('What its users look like.'),
   move: moveSettings.prefault({}).describe('When people are moved, and how.'),
   sessions: targetSessionSettings
@@ -179,7 +185,11 @@ export const targetSettings = z
       if (!hub) need(['hub'], 'expected `hub`: where it is');
       if (signIn && !signIn.clientSecret) need(['signIn', 'clientSecret'], 'a hub takes a secret');
     }
-    for (const { path, message } of wrongSignIn(targets))
+    for (const { path, message } of [
+      ...wrongSignIn(targets),
+      ...wrongWebhook(targets),
+      ...wrongRealm(targets),
+    ])
       context.addIssue({ code: 'custom', path: [...path], message });
     const unique = (what: 'name' | 'clientIds', values: (target: TargetSettings) => readonly string[]) => {
       const seen = new Set<string>();

@@ -79,7 +79,7 @@ export interface TargetKind extends HashReader {
   /** Who is in which organization, for kinds that have some. */
   openOrganizations?(target: Target): TargetOrganizations | undefined;
   /** Events that it sends; undefined where the settings say nothing of them. */
-  openWebhook?(target: Target): TargetWebhook | undefined;
+  openWebhook?(target: Target, deps?: Pick<ConnectDeps, 'isSynced'>): TargetWebhook | undefined;
   /** What it calls at us. */
   readonly hooks?: readonly TargetHook[];
   /** How the bodies of its calls are opened; as JSON when absent. */
@@ -95,6 +95,8 @@ export interface ConnectDeps {
   readonly ourIdp: () => Promise<string | undefined>;
   /** What stands in a password's place where the target asks us about it: names the person, and nobody can make one up. */
   readonly reference?: (sub: string) => string;
+  /** Sync keeps the legacy store and this target equal. */
+  readonly isSynced?: boolean;
   /** Seconds since the epoch; the system's clock by default. */
   readonly nowSeconds?: () => number;
 }

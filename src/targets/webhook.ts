@@ -21,6 +21,8 @@ export interface TargetEvent {
         readonly editor?: string;
         /** The hash of the new password, where the target tells it; never logged. */
         readonly hash?: Secret;
+        /** The new password itself, where the target shows it; never logged. */
+        readonly password?: Secret;
       }
     | { readonly kind: 'nothing-of-ours' };
   /** By the target's clock. */

@@ -23,7 +23,8 @@ export async function withSetup<T>(
   // The first with a redirect: a target may have another client that only fetches.
   const ours = desk.clients.filter(({ clientId }) => target.clientIds.includes(clientId));
   const client = ours.find(({ grantTypes }) => grantTypes.includes('authorization_code')) ?? ours[0];
-  const setup = target.openSetup(target, { db, keyring, issuer: desk.issuer, client });
+  const isSynced = desk.synced?.includes(target.name) ?? false;
+  const setup = target.openSetup(target, { db, keyring, issuer: desk.issuer, client, isSynced });
   try {
     return await work({ target, setup, desk, client });
   } finally {

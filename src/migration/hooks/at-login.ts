@@ -94,6 +94,7 @@ async function noted(
       return removed(deps, target, call);
     case 'session-started':
     case 'session-ended':
+    case 'changed':
     case 'ignored':
       return;
   }

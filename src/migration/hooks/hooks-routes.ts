@@ -7,6 +7,7 @@ import { nowSeconds as systemSeconds } from '../../clock.ts';
 import { FootbridgeError, isFootbridgeError } from '../../errors.ts';
 import type { HookAnswer, HookCall, HookResult, OpenPayload, TargetHook } from '../../targets/hook.ts';
 import type { Target, Targets } from '../../targets/target.ts';
+import type { TargetEvent } from '../../targets/webhook.ts';
 import type { RouteDescription } from '../json-routes.ts';
 import { parseJson, problems } from '../json-routes.ts';
 import type { VerifiedSignature } from '../signature.ts';
@@ -18,8 +19,13 @@ import type { HookKeysDeps } from './keys.ts';
 import { HookKeys } from './keys.ts';
 
 export interface HooksRoutesDeps extends SignedCallDeps, HookKeysDeps {
-  readonly targets: Pick<Targets, 'byName'>;
+  readonly targets: Pick<Targets, 'byName' | 'connection'>;
   readonly atLogin: AtLogin;
+  /**
+   * Told what signed calls say of a user, before anything else is done of them and before they are answered: what it has
+   * taken is kept. The same event may come again. An outage of it is one of the call, which then comes again.
+   */
+  readonly onUserEvent?: (target: Target, event: TargetEvent) => Promise<void>;
   /** Told of errors that are ours. */
   readonly onError: (error: unknown, where: string) => void;
   /** For metrics: what became of a call. */
@@ -153,6 +159,7 @@ async function answered(deps: HooksRoutesDeps, answering: Answering): Promise<Ho
     payload = await open(hook.name, body);
     call = hook.read(payload);
     await admit(deps, answering, call);
+    await hear(deps, called, payload);
     return done(await deps.atLogin(target, call, signal));
   } catch (error) {
     // What is wrong with the call is the caller's, and told as that.
@@ -168,14 +175,28 @@ async function answered(deps: HooksRoutesDeps, answering: Answering): Promise<Ho
   }
 }
 
+/** Throws what `onUserEvent` throws, and target_unavailable. */
+async function hear(
+  { onUserEvent, targets }: HooksRoutesDeps,
+  { target, hook }: Called,
+  payload: unknown,
+): Promise<void> {
+  if (!onUserEvent || hook.isUnsigned) return;
+  const event = await hook.event?.(payload, targets.connection(target.name));
+  if (event) await onUserEvent(target, event);
+}
+
+const REPEATABLE: readonly HookCall['kind'][] = ['ignored', 'lookup', 'changed'];
+
 /**
  * Each signature leads to something once. What leads to nothing may come again: a signature counts in whole seconds, and
- * two who look for the same person in the same second are told apart by nothing. Throws replayed, bad_request.
+ * two who look for the same person in the same second are told apart by nothing. So may what counts once by its own id.
+ * Throws replayed, bad_request.
  */
 async function admit(deps: HooksRoutesDeps, { signature }: Answering, { kind }: HookCall): Promise<void> {
   if (signature === undefined && !['announced', 'hinted', 'ignored'].includes(kind))
     throw new FootbridgeError('bad_request', { detail: `an unsigned call may not be ${kind}` });
-  if (signature !== undefined && kind !== 'ignored' && kind !== 'lookup') await takeOnce(deps, signature);
+  if (signature !== undefined && !REPEATABLE.includes(kind)) await takeOnce(deps, signature);
 }
 
 interface Bucket {

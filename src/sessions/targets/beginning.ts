@@ -13,17 +13,20 @@ import {
   targetSession,
 } from '../target-sessions.ts';
 import type { TargetSessionsDeps } from './target-people.ts';
-import { originOf, personAt } from './target-people.ts';
+import { isOurs, originOf, personAt } from './target-people.ts';
 
 export interface Started {
   readonly targetSessionId: string;
   readonly targetUserId?: string;
   readonly provedAt?: number;
+  readonly editor?: string;
 }
 
 /** Told twice, or after its end, it changes nothing. Throws storage_unavailable, target_unavailable. */
 export async function started(deps: TargetSessionsDeps, target: Target, call: Started): Promise<void> {
-  const { targetSessionId: id, provedAt } = call;
+  const { targetSessionId: id, provedAt, editor } = call;
+  // We have only looked whether a password is theirs: nobody sits at it.
+  if (await isOurs(deps, target, editor)) return;
   const row = await targetSession(deps.db, target.name, id);
   if (row?.endedAt || (row?.sub && row.opSession)) return;
   const known = call.targetUserId ?? row?.targetUserId;

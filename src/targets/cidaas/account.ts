@@ -28,6 +28,8 @@ export interface Account {
   readonly fields: Document;
   readonly customFields: Readonly<Record<string, string>>;
   readonly groups: readonly TargetGrant[];
+  /** Whether it says at all in which groups they are. */
+  readonly tellsGroups: boolean;
   /** Where the search goes on after them. */
   readonly sort?: readonly unknown[];
 }
@@ -43,7 +45,7 @@ export function accountOf(document: unknown, { identityUserId }: CidaasSettings)
   if (sub === undefined) return undefined;
   const identities = listOf(whole.identities ?? own.identities).map((one) => identityOf(one, identityUserId));
   const local = identities.find(({ provider }) => provider === LOCAL);
-  const groups = listOf(whole.groups ?? own.groups).flatMap(groupOf);
+  const shownGroups = whole.groups ?? own.groups;
   return {
     sub,
     status: (textOf(whole.userStatus) ?? textOf(own.userStatus) ?? '').toUpperCase(),
@@ -57,7 +59,8 @@ export function accountOf(document: unknown, { identityUserId }: CidaasSettings)
       ...local?.shown,
     },
     customFields: customFieldsOf(whole.customFields ?? own.customFields),
-    groups,
+    groups: listOf(shownGroups).flatMap(groupOf),
+    tellsGroups: Array.isArray(shownGroups),
     ...(Array.isArray(whole.sort) && { sort: whole.sort }),
   };
 }

@@ -1,7 +1,7 @@
 /** Changing users who are there: what they lack, their profile, their password, whether they may log in. */
 import type { FoundUser, NotStored, ProfileField, Stored, TargetUser } from '../connection.ts';
 import type { Account } from './account.ts';
-import { hasPassword, LOCAL, linksIn, passwordNote } from './account.ts';
+import { hasPassword, linksIn, passwordNote } from './account.ts';
 import { problemOfPassword } from './checking.ts';
 import { CidaasError } from './cidaas-error.ts';
 import type { Additions, PasswordHashInfo, WrittenPassword } from './entity.ts';
@@ -9,7 +9,7 @@ import { amendedEntity, compare, fieldsOf, isThere, linksOf, passwordOf } from '
 import { grantGroups, lacking } from './groups.ts';
 import type { Importing } from './import.ts';
 import { processStates } from './process-states.ts';
-import { filled } from './users.ts';
+import { changesOf, putProfile } from './profile.ts';
 
 interface Completed {
   readonly stored: readonly Stored[];
@@ -42,7 +42,10 @@ export async function complete(
   };
 }
 
-async function present({ users, signal }: Importing, id: string): Promise<Account> {
+export async function present(
+  { users, signal }: Pick<Importing, 'users' | 'signal'>,
+  id: string,
+): Promise<Account> {
   const account = await users.byId(id, signal);
   if (account) return account;
   throw new CidaasError({ status: 404, message: 'the user is not there any more' });
@@ -139,48 +142,13 @@ export async function setPassword(
   throw new CidaasError({ status: 400, reason: refusal, message: `the password is not taken: ${refusal}` });
 }
 
-const FIELD_OF: Readonly<Record<Exclude<ProfileField, 'displayName'>, readonly string[]>> = {
-  username: ['username'],
-  givenName: ['given_name'],
-  familyName: ['family_name'],
-  nickname: ['nickname'],
-  locale: ['locale'],
-  email: ['email', 'email_verified'],
-  phone: ['mobile_number', 'mobile_number_verified'],
-};
-
-/** A field that the person lacks is emptied; one that is off at the tenant is left alone. */
+/** Sends nothing where nothing differs. */
 export async function update(
-  work: Importing,
+  work: Pick<Importing, 'api' | 'settings' | 'users' | 'signal'>,
   { targetUserId }: FoundUser,
   changed: { readonly user: TargetUser; readonly fields: readonly ProfileField[] },
 ): Promise<void> {
-  const { api, settings, signal } = work;
   const account = await present(work, targetUserId);
-  const values = fieldsOf(changed.user, settings);
-  const isOn = (name: string) => {
-    const of = name.replace(/_verified$/, '');
-    return of === 'email' || settings.fields.some((field) => field === of);
-  };
-  const names = changed.fields
-    .flatMap((field) => (field === 'displayName' ? [] : FIELD_OF[field]))
-    .filter(isOn);
-  // Nobody is left without the address that cidaas knows them by.
-  const kept = names.filter((name) => name in values || !name.startsWith('email'));
-  if (kept.length === 0) return;
-  const entries = kept.flatMap((name): [string, unknown][] => {
-    if (name in values) return [[name, values[name]]];
-    return name.endsWith('_verified') ? [] : [[name, null]];
-  });
-  const local = account.identities.find(({ provider }) => provider === LOCAL);
-  await api.call('PUT', filled(settings.paths.update, { sub: account.sub }), {
-    body: {
-      userData: {
-        provider: LOCAL,
-        ...(local?.identityId !== undefined && { identityId: local.identityId }),
-        ...Object.fromEntries(entries),
-      },
-    },
-    signal,
-  });
+  const changes = changesOf(account, changed, work.settings);
+  if (Object.keys(changes).length > 0) await putProfile(work, account, changes);
 }

@@ -11,10 +11,12 @@ import type { Answer } from './exchange.ts';
 import { asCidaasError, ask } from './exchange.ts';
 
 export interface CallOptions {
-  /** Sent as JSON. */
+  /** Sent as a form where it is URLSearchParams, else as JSON. */
   readonly body?: object;
   /** It only reads, though it is a POST. */
   readonly isReading?: boolean;
+  /** Its body says who asks: no token of ours goes with it, and 401 is an answer like others. */
+  readonly isOpen?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -49,27 +51,28 @@ export function openCidaasApi(api: CidaasApiSettings, deps: OpenCidaasDeps): Cid
     if (error.status === 429) pace.hold(error.retryAfterSeconds ?? UNSAID_RETRY_SECONDS);
     if (error.status === 401) app.renew(header);
   };
-  const attempt = async (question: Omit<Question, 'headers'>, untilMs: number) => {
+  const attempt = async (question: Omit<Question, 'headers'>, untilMs: number, isOpen: boolean) => {
     await pace.turn(untilMs, question.signal);
     // Nobody would wait for the token that is asked for next.
     question.signal.throwIfAborted();
-    const authorization = await orAborted(app.header(), question.signal);
-    return ask(agent, { ...question, headers: { authorization } }).catch((error) => {
+    const authorization = isOpen ? '' : await orAborted(app.header(), question.signal);
+    const headers: Record<string, string> = isOpen ? {} : { authorization };
+    return ask(agent, { ...question, headers }).catch((error) => {
       learn(error, authorization);
       throw error;
     });
   };
 
   return {
-    async call(method, path, { body, isReading = method === 'GET', signal } = {}) {
+    async call(method, path, { body, isReading = method === 'GET', isOpen = false, signal } = {}) {
       const untilMs = performance.now() + api.timeoutMs;
       const deadline = AbortSignal.timeout(api.timeoutMs);
       const both = signal ? AbortSignal.any([signal, deadline]) : deadline;
       const question = { origin: api.url, method, path, body, signal: both };
       try {
-        return await attempt(question, untilMs).catch((error) => {
-          if (both.aborted || !isRepeated(error, isReading)) throw error;
-          return attempt(question, untilMs);
+        return await attempt(question, untilMs, isOpen).catch((error) => {
+          if (both.aborted || !isRepeated(error, { isReading, isOpen })) throw error;
+          return attempt(question, untilMs, isOpen);
         });
       } catch (error) {
         throw asCidaasError(error, whatOf(question), both);
@@ -83,8 +86,8 @@ export function openCidaasApi(api: CidaasApiSettings, deps: OpenCidaasDeps): Cid
  * Once more where that can do no harm: nothing was done, or nothing is done by it. Who is wanted to come back later goes
  * away with that: whoever sends batches has to know, and to slow down.
  */
-const isRepeated = (error: unknown, isReading: boolean) =>
+const isRepeated = (error: unknown, { isReading, isOpen }: Record<'isReading' | 'isOpen', boolean>) =>
   error instanceof CidaasError &&
   (error instanceof Unsent ||
-    error.status === 401 ||
+    (error.status === 401 && !isOpen) ||
     (error.isTemporary && error.status !== 429 && isReading));

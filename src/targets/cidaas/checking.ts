@@ -14,7 +14,7 @@ export type Refused = Extract<ImportOutcome, { kind: 'refused' }>;
 const MAX_LOCAL_PART = 64;
 const MAX_ADDRESS = 254;
 /** No bound is documented. Nobody's name is longer, and nothing of ours that stands in a custom field. */
-const MAX_NAME = 200;
+export const MAX_NAME = 200;
 const MAX_CUSTOM_FIELD = 4_000;
 const MAX_LINKS = 20;
 

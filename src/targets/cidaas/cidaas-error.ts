@@ -29,7 +29,7 @@ export class CidaasError extends Error {
   /** The same call may succeed later. Nobody knows whether this one did, except at 429. */
   get isTemporary(): boolean {
     const { status } = this;
-    return status === 0 || status === 408 || status === 429 || status >= 500;
+    return status === 0 || status === 408 || status === 429 || (status >= 500 && status !== INVALID_EMAIL);
   }
 
   /** Nothing is wrong with what was asked for: it is down, or wants a pause, or does not let us in. */
@@ -42,6 +42,9 @@ export class CidaasError extends Error {
 export class Unsent extends CidaasError {}
 
 const MAX_REASON = 60;
+
+/** `invalid email passed`, which is documented as a code: should it be the status as well, no later try is better. */
+const INVALID_EMAIL = 507;
 
 /** Its number for a user who is not there, whatever the status is. */
 const NOT_FOUND = '10301';

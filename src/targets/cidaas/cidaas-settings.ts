@@ -3,6 +3,7 @@
  * be run to look: each says whether its default is documented, or only seen in somebody's code, or our assumption.
  */
 import { z } from 'zod';
+import { secret } from '../../settings.ts';
 
 /** Below the tenant's origin; what stands in braces is filled in. */
 const path = (...fillIns: readonly string[]) =>
@@ -43,6 +44,9 @@ const paths = z.strictObject({
   group: path('groupId')
     .default('/groups-srv/usergroups/{groupId}/users')
     .describe('Puts a user into a group, with roles. Documented.'),
+  leave: path('groupId', 'sub')
+    .default('/groups-srv/usergroups/{groupId}/users/{sub}')
+    .describe('Takes a user out of a group. Documented.'),
   unlink: path('identityId')
     .exactOptional()
     .describe(
@@ -66,6 +70,71 @@ const customFields = z.strictObject({
       'The custom field that says whether a password was sent, for cidaas does not tell; nothing that its owner can write.',
     ),
 });
+
+const members = (what: string, ...names: readonly string[]) =>
+  z
+    .array(
+      z.string().regex(/^\w{1,60}(?:\.\w{1,60}){0,4}$/, {
+        error: 'expected a member’s name, with dots for those within',
+      }),
+    )
+    .min(1)
+    .max(20)
+    .default([...names])
+    .describe(what);
+
+const events = z
+  .strictObject({
+    name: members(
+      'What has happened.',
+      'event_type',
+      'eventType',
+      'event_name',
+      'eventName',
+      'event',
+      'type',
+    ),
+    user: members(
+      'To whom: the first that is a sub counts.',
+      ...['sub', 'user_sub', 'userSub', 'user_id', 'userId', 'object_id', 'objectId', 'subject'],
+    ),
+    id: members(
+      'The event’s own id. Never one that is the same in two events: the second would not count.',
+      ...['event_id', 'eventId'],
+    ),
+    time: members(
+      'When: in seconds or milliseconds since the epoch, or as ISO 8601.',
+      ...['event_time', 'eventTime', 'created_time', 'createdTime', 'timestamp', 'time'],
+    ),
+    actor: members('Who did it.', 'actor', 'actor_id', 'actorId', 'actor.sub', 'actor.id'),
+  })
+  .describe(
+    'Where in the body of a webhook’s call what stands: the first name that is there counts, at the top or in `data`, `payload`, `event`. The body is not documented.',
+  );
+
+const passwordCheck = z
+  .strictObject({
+    path: path().default('/token-srv/token').describe('Where passwords are asked about. Documented.'),
+    clientId: z.string().min(1).max(255).describe('An app that is allowed the password grant.'),
+    clientSecret: secret.optional().describe('And its secret.'),
+    username: z
+      .enum(['email', 'username', 'mobile_number', 'sub'])
+      .default('email')
+      .describe('What the person is named by.'),
+    parameters: z
+      .record(z.string().regex(/^\w{1,60}$/), z.string().max(500))
+      .default({})
+      .describe('What else the tenant wants in the message, as `scope` or `username_type`.'),
+    wrong: z
+      .array(z.string().min(1).max(60))
+      .min(1)
+      .max(20)
+      .default(['invalid_grant', 'invalid_username_password', 'invalid-username-or-password'])
+      .describe(
+        'The errors that say that the password is wrong, as they stand in the log; whatever else is said says nothing of it. `invalid_grant` is RFC 6749’s.',
+      ),
+  })
+  .describe('How passwords typed here are checked there (the password grant, RFC 6749 section 4.3).');
 
 export const cidaasSettings = z
   .strictObject({
@@ -116,6 +185,14 @@ export const cidaasSettings = z
       .describe(
         'The name under which cidaas asks us about a password that was typed there; without it nobody is made so.',
       ),
+    bulkUpdates: z
+      .enum(['whole', 'changed', 'off'])
+      .default('whole')
+      .describe(
+        'What is sent of people who are changed many at once: everything that cidaas has shown a moment before, or only what has changed, once you have seen at your tenant that the rest stays; `off`: they are changed one by one.',
+      ),
+    events: events.prefault({}),
+    passwordCheck: passwordCheck.exactOptional(),
   })
   .describe('What only cidaas needs to know.');
 export type CidaasSettings = z.output<typeof cidaasSettings>;

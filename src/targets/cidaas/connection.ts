@@ -1,16 +1,20 @@
 /** cidaas' REST API as a target's connection. */
 import { FootbridgeError } from '../../errors.ts';
-import type { TargetConnection, TargetUser, UserPage } from '../connection.ts';
+import type { Secret } from '../../settings.ts';
+import type { TargetConnection, TargetUser, UserPage, UserUpdate } from '../connection.ts';
 import type { ConnectDeps, Target } from '../target.ts';
 import { accountOf, foundUserOf, linksIn } from './account.ts';
-import { complete, setPassword, update } from './amending.ts';
+import { complete, present, setPassword, update } from './amending.ts';
 import { openCidaasApi } from './api.ts';
 import { cidaasApiSettings } from './app-token.ts';
 import { asFootbridgeError, CidaasError } from './cidaas-error.ts';
 import { cidaasSettings } from './cidaas-settings.ts';
 import { entityOf } from './entity.ts';
+import { setGroups } from './groups.ts';
 import type { Importing } from './import.ts';
 import { importAll, MAX_USERS } from './import.ts';
+import { updateMany } from './many.ts';
+import { checkPassword } from './password-check.ts';
 import { filled, unlessGone, usersOf } from './users.ts';
 
 export interface CidaasDeps extends ConnectDeps {
@@ -22,7 +26,8 @@ export interface CidaasDeps extends ConnectDeps {
 export function connectCidaas(target: Target, deps: CidaasDeps): TargetConnection {
   const settings = target.cidaas ?? cidaasSettings.parse({});
   const { ourIdp, nowSeconds, reference } = deps;
-  const api = openCidaasApi(cidaasApiSettings(target.api!), {
+  const apiOptions = cidaasApiSettings(target.api!);
+  const api = openCidaasApi(apiOptions, {
     cidaas: settings,
     ...(nowSeconds && { nowSeconds }),
   });
@@ -41,6 +46,7 @@ export function connectCidaas(target: Target, deps: CidaasDeps): TargetConnectio
     return account && foundUserOf(account, settings);
   };
   const work = { api, users, settings };
+  const { passwordCheck: check } = settings;
 
   return {
     importUsers: (people, { bulk = false, signal } = {}) =>
@@ -55,7 +61,20 @@ export function connectCidaas(target: Target, deps: CidaasDeps): TargetConnectio
     userByLogin: (login, organization) =>
       told(async () => (organization === undefined ? byLogin(work, login) : undefined)),
     complete: (there, user) => told(async () => complete(await working(), there, user)),
-    update: (there, user, fields) => told(async () => update(await working(), there, { user, fields })),
+    update: (there, user, fields) => told(() => update(work, there, { user, fields })),
+    ...(settings.bulkUpdates !== 'off' && {
+      updateMany: (updates: readonly UserUpdate[]) => told(() => updateMany(work, updates)),
+    }),
+    setGrants: (id, grants, projects) =>
+      told(async () => {
+        const groups = projects.map(({ project }) => project);
+        await setGroups(work, await present(work, id), { grants, groups });
+      }),
+    ...(check && {
+      checkPassword: (targetUserId: string, password: Secret) =>
+        told(() => checkPassword(work, check, { targetUserId, password })),
+    }),
+    ownUserId: async () => apiOptions.clientCredentials.clientId,
     users: (options) => told(() => pageOf(work, options)),
     preview: (people) => told(async () => previews(await working(), people)),
     mailReset: (id) => told(() => mailReset(work, id)),

@@ -1,9 +1,10 @@
 /** Groups at cidaas, with the roles that somebody has in them: `users.grants[].project` is the group's id. */
 import type { NotStored, TargetGrant } from '../connection.ts';
+import type { Account } from './account.ts';
 import type { CidaasApi } from './api.ts';
 import { CidaasError } from './cidaas-error.ts';
 import type { CidaasSettings } from './cidaas-settings.ts';
-import { filled } from './users.ts';
+import { filled, unlessGone } from './users.ts';
 
 export interface Granting {
   readonly api: CidaasApi;
@@ -47,3 +48,38 @@ export function lacking(has: readonly TargetGrant[], grants: readonly TargetGran
     return [{ project, roles: [...new Set([...(there?.roles ?? []), ...roles])] }];
   });
 }
+
+/** Where grants are ours; see `TargetConnection.setGrants`. */
+export interface Wanted {
+  readonly grants: readonly TargetGrant[];
+  /** The groups' ids. */
+  readonly groups: readonly string[];
+}
+
+/** Makes these their roles in all of `groups`. Doing it again changes nothing. Throws CidaasError. */
+export async function setGroups(
+  { api, settings, signal }: Granting,
+  { sub, groups: has, tellsGroups }: Pick<Account, 'sub' | 'groups' | 'tellsGroups'>,
+  { grants, groups }: Wanted,
+): Promise<void> {
+  for (const groupId of new Set(groups)) {
+    const roles = rolesIn(grants, groupId);
+    const there = has.find(({ project }) => project === groupId);
+    if (roles.length === 0) {
+      if (tellsGroups && !there) continue;
+      const path = filled(settings.paths.leave, { groupId, sub });
+      // Somebody who is not in it is out of it.
+      await unlessGone(() => api.call('DELETE', path, { signal }));
+    } else if (!there || !isSame(there.roles, roles)) {
+      const path = filled(settings.paths.group, { groupId });
+      await api.call('POST', path, { body: { sub, groupId, roles }, signal });
+    }
+  }
+}
+
+const rolesIn = (grants: readonly TargetGrant[], groupId: string): readonly string[] => [
+  ...new Set(grants.flatMap(({ project, roles }) => (project === groupId ? roles : []))),
+];
+
+const isSame = (a: readonly string[], b: readonly string[]) =>
+  new Set(a).size === new Set(b).size && a.every((role) => b.includes(role));

@@ -90,8 +90,8 @@ async function lookAndSend(
   }
 }
 
-/** Bad Request, Payload Too Large, Expectation Failed. */
-const REFUSES_ALL = new Set([400, 413, 417]);
+/** Bad Request, Payload Too Large, Expectation Failed; 507: an address in it is invalid. */
+export const REFUSES_ALL: ReadonlySet<number> = new Set([400, 413, 417, 507]);
 
 /** Who is there already. One of ours who was made by a try whose end nobody heard is made, and not sent a second time. */
 async function outcomeBefore(work: Importing, user: TargetUser): Promise<ImportOutcome | undefined> {
@@ -208,7 +208,8 @@ async function asOutcome<O extends ImportOutcome | undefined>(
   }
 }
 
-function failed(error: unknown): ImportOutcome {
+/** Throws what is no CidaasError. */
+export function failed(error: unknown): Extract<ImportOutcome, { kind: 'refused' | 'unavailable' }> {
   if (!(error instanceof CidaasError)) throw error;
   const { status, reason, retryAfterSeconds, message: sentence } = error;
   // No user was asked for: it is the path that is not there.

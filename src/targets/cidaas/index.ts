@@ -5,6 +5,8 @@
  */
 import type { TargetKind } from '../target.ts';
 import { connectCidaas } from './connection.ts';
+import { COMFORTABLE } from './many.ts';
+import { openCidaasWebhook } from './webhook.ts';
 
 export const cidaas: TargetKind = {
   kind: 'cidaas',
@@ -28,7 +30,7 @@ export const cidaas: TargetKind = {
     ids: 'theirs',
     uniqueBy: 'upsert',
     // Documented: 25 to 50 are recommended, and more than 1,000 are refused. Nothing was measured at a real one.
-    batch: { users: 50, max: 1_000, rowErrors: true, usersPerSecond: 50 },
+    batch: { users: COMFORTABLE, max: 1_000, rowErrors: true, usersPerSecond: 50 },
     passkeys: false,
     recoveryCodes: false,
     links: true,
@@ -38,4 +40,5 @@ export const cidaas: TargetKind = {
     reset: 'mail',
   },
   connect: connectCidaas,
+  openWebhook: (target) => openCidaasWebhook(target),
 };

@@ -1,13 +1,13 @@
 /** Keycloak's Admin REST API of one realm: says who we are, keeps the pace, bounds the time, reads the errors. */
 import { Agent } from 'undici';
-import type { Question } from '../exchange.ts';
-import { orAborted, Unanswered, whatOf } from '../exchange.ts';
+import type { Exchanged, Question } from '../exchange.ts';
+import { exchange, orAborted, Unanswered, whatOf } from '../exchange.ts';
 import { Pace } from '../pace.ts';
 import type { Answer } from './exchange.ts';
 import { asKeycloakError, ask } from './exchange.ts';
 import { KeycloakError, Unsent } from './keycloak-error.ts';
 import type { KeycloakSettings } from './service-account.ts';
-import { serviceAccountOf } from './service-account.ts';
+import { serviceAccountOf, tokenPath } from './service-account.ts';
 
 export interface CallOptions {
   /** Sent as JSON. */
@@ -21,6 +21,8 @@ export interface KeycloakApi {
    * `timeoutMs`, with everything that happens on the way in it: its turn, a token, a repeat.
    */
   call<T = unknown>(method: Question['method'], path: string, options?: CallOptions): Promise<Answer<T>>;
+  /** What the realm's token endpoint answers to another client than ours, once. Throws KeycloakError where it does not answer. */
+  grant(form: URLSearchParams, headers: Readonly<Record<string, string>>): Promise<Exchanged>;
   close(): Promise<void>;
 }
 
@@ -97,6 +99,17 @@ export function openKeycloakApi(
         return answer as Answer<T>;
       } catch (error) {
         throw asKeycloakError(error, whatOf(question), both);
+      }
+    },
+    async grant(form, headers) {
+      const untilMs = performance.now() + api.timeoutMs;
+      const signal = AbortSignal.timeout(api.timeoutMs);
+      const question = { origin: api.url, method: 'POST', path: tokenPath(api.realm), body: form } as const;
+      try {
+        await pace.turn(untilMs, signal);
+        return await exchange(agent, { ...question, headers, signal });
+      } catch (error) {
+        throw asKeycloakError(error, whatOf(question), signal);
       }
     },
     close: () => agent.destroy(),

@@ -1,26 +1,35 @@
 /** Keycloak's Admin REST API as a target's connection. */
 import { FootbridgeError } from '../../errors.ts';
+import type { Secret } from '../../settings.ts';
 import type { FoundUser, TargetConnection } from '../connection.ts';
 import type { ConnectDeps, Target } from '../target.ts';
 import type { KeycloakApi } from './api.ts';
 import { openKeycloakApi } from './api.ts';
 import { importBulk, previewBulk } from './bulk.ts';
 import { complete, update } from './completing.ts';
+import { grantsOf, setGrants } from './grants.ts';
 import { importEach } from './import.ts';
 import { asFootbridgeError, KeycloakError } from './keycloak-error.ts';
 import { listUsers } from './listing.ts';
 import type { BulkMemory, ImportingMany } from './partial-import.ts';
+import { checkPassword } from './password-check.ts';
 import type { Kept, UserRepresentation } from './representation.ts';
 import { foundUserOf, passwordCredential } from './representation.ts';
+import { ownAccountId } from './roles.ts';
 import { keycloakSettings } from './service-account.ts';
 import { sessionsAt } from './sessions.ts';
+import type { ReadGrants } from './users.ts';
 import { unlessGone, userPath, usersOf } from './users.ts';
 
 /** Throws config_invalid where the settings do not say what Keycloak needs. */
 export function connectKeycloak(target: Target, { ourIdp, nowSeconds }: ConnectDeps): TargetConnection {
   const settings = keycloakSettings(target.api!);
   const api = openKeycloakApi(settings, nowSeconds ? { nowSeconds } : {});
-  const users = usersOf(api);
+  const { realm } = settings;
+  const translated = target.users.grants;
+  const readGrants: ReadGrants | undefined =
+    translated.length > 0 ? (path, signal) => grantsOf({ api, realm, translated, signal }, path) : undefined;
+  const users = usersOf(api, readGrants);
   const sessions = sessionsAt(api);
   const change = (id: string, body: UserRepresentation) => api.call('PUT', userPath(id), { body });
   const alias = async () => {
@@ -30,10 +39,12 @@ export function connectKeycloak(target: Target, { ourIdp, nowSeconds }: ConnectD
   };
   const memory: BulkMemory = {};
   const { clientId } = settings.clientCredentials;
+  const { passwordCheck } = target.keycloak ?? {};
+  let ownUserId: string | undefined;
   const importing = async (signal?: AbortSignal): Promise<ImportingMany> => ({
     api,
     users,
-    realm: settings.realm,
+    realm,
     alias: await alias(),
     accepts: target.accepts,
     clientId,
@@ -55,15 +66,29 @@ export function connectKeycloak(target: Target, { ourIdp, nowSeconds }: ConnectD
     userBySubject: (sub) => told(async () => foundOrNot(await users.byLink(await alias(), sub))),
     userByLogin: (login, organization) =>
       told(async () => (organization === undefined ? foundOrNot(await users.byLogin(login)) : undefined)),
+    ownUserId: () =>
+      told(async () => {
+        ownUserId ??= await ownAccountId({ api }, clientId);
+        return ownUserId;
+      }),
     sessionsOf: (id) => told(() => sessions.sessionsOf(id)),
     endSession: (id) => told(() => sessions.endSession(id)),
     endSessionsOf: (id) => told(() => sessions.endSessionsOf(id)),
     complete: (found, user) => told(async () => complete(await importing(), found, user)),
-    users: (options) => told(() => listUsers(api, options)),
+    users: (options) => told(() => listUsers(api, { ...options, readGrants })),
     update: ({ targetUserId: id }, user, fields) =>
       told(async () => {
         if (fields.length > 0) await update({ api, users }, user, { id, fields });
       }),
+    setGrants: (id, grants, projects) =>
+      told(() => setGrants({ api, realm, translated }, userPath(id), { grants, projects })),
+    ...(passwordCheck && {
+      checkPassword: (id: string, password: Secret) =>
+        told(() => {
+          const { endSession } = sessions;
+          return checkPassword({ api, users, endSession, settings: passwordCheck }, id, password);
+        }),
+    }),
     preview: (people) => told(async () => previewBulk(await importing(), people)),
     // Without an address it answers 400, and where it cannot send mails 500.
     mailReset: (id) =>

@@ -4,6 +4,7 @@
  */
 import type { TargetKind } from '../target.ts';
 import { connectKeycloak } from './connection.ts';
+import { openKeycloakWebhook } from './webhook.ts';
 
 export const keycloak: TargetKind = {
   kind: 'keycloak',
@@ -36,4 +37,5 @@ export const keycloak: TargetKind = {
   // Whoever comes without an address is made all the same, and asked for one on a page of Keycloak's.
   needs: [],
   connect: connectKeycloak,
+  openWebhook: (target) => openKeycloakWebhook(target),
 };

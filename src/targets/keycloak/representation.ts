@@ -1,5 +1,5 @@
 /** A person in Keycloak's words (`UserRepresentation` of its Admin REST API). */
-import type { FoundUser, NotStored, Stored, TargetLink, TargetUser } from '../connection.ts';
+import type { FoundUser, NotStored, Stored, TargetGrant, TargetLink, TargetUser } from '../connection.ts';
 
 export interface CredentialRepresentation {
   readonly type: string;
@@ -28,6 +28,10 @@ export interface UserRepresentation {
   readonly attributes?: Readonly<Record<string, readonly string[]>>;
   readonly credentials?: readonly CredentialRepresentation[];
   readonly federatedIdentities?: readonly FederatedIdentity[];
+  /** What they have to do at their next login, as `UPDATE_PASSWORD`. */
+  readonly requiredActions?: readonly string[];
+  /** The directory that they come from, which has their password then. */
+  readonly federationLink?: string;
   /** Only `partialImport` reads it. */
   readonly realmRoles?: readonly string[];
 }
@@ -94,11 +98,13 @@ export const totpCredential = (secret: string): CredentialRepresentation => ({
 export interface Kept {
   readonly user: UserRepresentation;
   readonly credentials: readonly CredentialRepresentation[];
+  /** Only where they were asked for. */
+  readonly grants?: readonly TargetGrant[];
 }
 
 export const hasPassword = ({ credentials }: Kept) => credentials.some(({ type }) => type === 'password');
 
-export function foundUserOf({ user, credentials }: Kept): FoundUser {
+export function foundUserOf({ user, credentials, grants }: Kept): FoundUser {
   const { id = '', username = '', email, emailVerified = false, firstName, lastName } = user;
   const metadata: Readonly<Record<string, string>> = Object.fromEntries(
     Object.entries(user.attributes ?? {}).map(([name, [value = '']]) => [name, value]),
@@ -115,6 +121,7 @@ export function foundUserOf({ user, credentials }: Kept): FoundUser {
     ...(lastName && { familyName: lastName }),
     ...(nickname && { nickname }),
     ...(locale && { locale }),
+    ...(grants && { grants }),
     hasPassword: hasPassword({ user, credentials }),
     hasTotp: user.totp === true,
     links: (user.federatedIdentities ?? []).map(({ identityProvider, userId, userName }) => ({

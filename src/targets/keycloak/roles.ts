@@ -8,7 +8,7 @@ import { KeycloakError } from './keycloak-error.ts';
 import type { UserRepresentation } from './representation.ts';
 import { userPath } from './users.ts';
 
-interface RoleRepresentation {
+export interface RoleRepresentation {
   readonly id: string;
   readonly name: string;
 }
@@ -47,7 +47,7 @@ export async function grantRoles(
   return missing;
 }
 
-const containerOf = ({ project }: TargetGrant, realm: string) =>
+export const containerOf = ({ project }: Pick<TargetGrant, 'project'>, realm: string) =>
   project === realm ? 'realm' : `clients/${encodeURIComponent(project)}`;
 
 /** Whether the user has all of them now. */
@@ -67,9 +67,10 @@ async function grantAt(granting: Granting, userAt: string, grant: TargetGrant): 
   return [...names].every((name) => has.has(name));
 }
 
-const byName = (roles: readonly RoleRepresentation[]) => new Map(roles.map((role) => [role.name, role]));
+export const byName = (roles: readonly RoleRepresentation[]) =>
+  new Map(roles.map((role) => [role.name, role]));
 
-async function rolesAt({ api, signal }: Pick<Granting, 'api' | 'signal'>, path: string) {
+export async function rolesAt({ api, signal }: Pick<Granting, 'api' | 'signal'>, path: string) {
   return (await api.call<readonly RoleRepresentation[]>('GET', path, { signal })).document;
 }
 
@@ -82,11 +83,8 @@ export async function givableRealmRoles(
   { api, signal }: Pick<Granting, 'api' | 'signal'>,
   clientId: string,
 ): Promise<ReadonlySet<string>> {
-  const username = `service-account-${clientId.toLowerCase()}`;
-  const query = new URLSearchParams({ username, exact: 'true', max: '1', briefRepresentation: 'true' });
   try {
-    const { document } = await api.call<readonly UserRepresentation[]>('GET', `/users?${query}`, { signal });
-    const id = document[0]?.id;
+    const id = await ownAccountId({ api, signal }, clientId);
     if (id === undefined) return new Set();
     const roles = await rolesAt({ api, signal }, `${userPath(id)}/role-mappings/realm/available`);
     return new Set(roles.map(({ name }) => name));
@@ -94,4 +92,15 @@ export async function givableRealmRoles(
     if (!(error instanceof KeycloakError) || error.isTemporary) throw error;
     return new Set();
   }
+}
+
+/** The user as whom our client calls; undefined where we are not told. Throws KeycloakError. */
+export async function ownAccountId(
+  { api, signal }: Pick<Granting, 'api' | 'signal'>,
+  clientId: string,
+): Promise<string | undefined> {
+  const username = `service-account-${clientId.toLowerCase()}`;
+  const query = new URLSearchParams({ username, exact: 'true', max: '1', briefRepresentation: 'true' });
+  const { document } = await api.call<readonly UserRepresentation[]>('GET', `/users?${query}`, { signal });
+  return document[0]?.id;
 }

@@ -37,8 +37,12 @@ export const serviceAccountOf = (
   { agent, nowSeconds = systemSeconds }: ServiceAccountDeps,
 ): HeldToken => holdToken(() => requestToken(api, agent), { marginSeconds: MARGIN_SECONDS, nowSeconds });
 
+/** Where a realm gives tokens. */
+export const tokenPath = (realm: string) =>
+  `/realms/${encodeURIComponent(realm)}/protocol/openid-connect/token`;
+
 async function requestToken({ url, realm, clientCredentials, timeoutMs }: KeycloakSettings, agent: Agent) {
-  const path = `/realms/${encodeURIComponent(realm)}/protocol/openid-connect/token`;
+  const path = tokenPath(realm);
   const { document } = await ask(agent, {
     origin: url,
     method: 'POST',
@@ -56,7 +60,7 @@ async function requestToken({ url, realm, clientCredentials, timeoutMs }: Keyclo
 }
 
 /** RFC 6749 section 2.3.1: both are form-encoded first. */
-function basic(clientId: string, secret: string): string {
+export function basic(clientId: string, secret: string): string {
   const encoded = [clientId, secret].map((text) => new URLSearchParams({ _: text }).toString().slice(2));
   return `Basic ${Buffer.from(encoded.join(':')).toString('base64')}`;
 }

@@ -1,5 +1,6 @@
 /** Finding users at Keycloak. */
 import { FootbridgeError } from '../../errors.ts';
+import type { TargetGrant } from '../connection.ts';
 import type { KeycloakApi } from './api.ts';
 import { KeycloakError } from './keycloak-error.ts';
 import type { CredentialRepresentation, Kept, UserRepresentation } from './representation.ts';
@@ -34,7 +35,10 @@ const GONE_REALM = /^realm-/;
 /** Two tell that it is not one. */
 const MAX_FOUND = '2';
 
-export function usersOf(api: KeycloakApi): Users {
+/** Reads somebody's roles; undefined where they are not told. */
+export type ReadGrants = (path: string, signal?: AbortSignal) => Promise<readonly TargetGrant[] | undefined>;
+
+export function usersOf(api: KeycloakApi, readGrants?: ReadGrants): Users {
   const search = async (query: Record<string, string>, signal?: AbortSignal) => {
     const path = `/users?${new URLSearchParams({ ...query, max: MAX_FOUND, briefRepresentation: 'true' })}`;
     return (await api.call<readonly UserRepresentation[]>('GET', path, { signal })).document;
@@ -46,7 +50,8 @@ export function usersOf(api: KeycloakApi): Users {
       const credentials = await api.call<readonly CredentialRepresentation[]>('GET', `${path}/credentials`, {
         signal,
       });
-      return { user: user.document, credentials: credentials.document };
+      const grants = await readGrants?.(path, signal);
+      return { user: user.document, credentials: credentials.document, ...(grants && { grants }) };
     });
   return {
     byId,

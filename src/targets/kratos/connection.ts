@@ -11,7 +11,11 @@ import { foundUserOf, linkIdentifier } from './identity.ts';
 import type { Importing } from './import.ts';
 import { importBulk, importEach, preview } from './import.ts';
 import { asFootbridgeError, KratosError } from './kratos-error.ts';
+import type { KratosSettings } from './kratos-settings.ts';
 import { kratosSettings } from './kratos-settings.ts';
+import { checkPassword } from './password-check.ts';
+import type { PublicApi } from './public-api.ts';
+import { openPublicApi } from './public-api.ts';
 import { sessionsAt } from './sessions.ts';
 import { patchIdentity, updateProfile } from './updating.ts';
 import { identityPath, unlessGone, usersOf } from './users.ts';
@@ -22,6 +26,7 @@ export function connectKratos(target: Target, { ourIdp }: ConnectDeps): TargetCo
   const api = openKratosApi(target.api!);
   const users = usersOf(api, settings);
   const sessions = sessionsAt(api);
+  const login = openLogin(target, settings);
   const unknownFields = new Set<string>();
   const provider = async () => {
     const known = await ourIdp();
@@ -85,6 +90,10 @@ export function connectKratos(target: Target, { ourIdp }: ConnectDeps): TargetCo
         const config = { hashed_password: password.encoded };
         await putCredentials(api, await present(id), { password: { config } });
       }),
+    ...(login && {
+      checkPassword: (id: string, password: Secret) =>
+        told(() => checkPassword({ login, users, ...sessions }, id, password)),
+    }),
     resetLink: (id) => told(async () => resetLink((await present(id)).id)),
     deactivate: setState('inactive'),
     reactivate: setState('active'),
@@ -96,7 +105,10 @@ export function connectKratos(target: Target, { ourIdp }: ConnectDeps): TargetCo
         const query = new URLSearchParams({ identifier });
         await api.call('DELETE', `${identityPath(identity.id)}/credentials/oidc?${query}`);
       }),
-    close: () => api.close(),
+    close: async () => {
+      await api.close();
+      await login?.close();
+    },
   };
 
   async function resetLink(id: string): Promise<ResetLink> {
@@ -117,6 +129,12 @@ export function connectKratos(target: Target, { ourIdp }: ConnectDeps): TargetCo
 }
 
 const nothing = () => undefined;
+
+function openLogin({ api }: Target, { publicUrl }: KratosSettings): PublicApi | undefined {
+  if (publicUrl === undefined) return undefined;
+  const { timeoutMs, perSecond } = api!;
+  return openPublicApi({ url: publicUrl, timeoutMs, perSecond });
+}
 
 async function told<T>(work: () => Promise<T>): Promise<T> {
   try {

@@ -6,6 +6,7 @@ import { openOidcSignIn } from '../oidc-sign-in.ts';
 import type { TargetKind } from '../target.ts';
 import { MAX_BATCH } from './batch-call.ts';
 import { connectKratos } from './connection.ts';
+import { openKratosWebhook } from './webhook.ts';
 
 const SHA_CRYPT = [1_000, 999_999_999] as const;
 
@@ -43,6 +44,7 @@ export const kratos: TargetKind = {
     reset: 'link',
   },
   connect: connectKratos,
+  openWebhook: (target) => openKratosWebhook(target),
   // Hydra takes an assertion that is made for its token endpoint only.
   openSignIn: (target) => openOidcSignIn(target, { assertionFor: 'token-endpoint' }),
 };

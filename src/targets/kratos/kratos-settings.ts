@@ -1,6 +1,6 @@
 /** Settings that only a target of the kind `kratos` has. */
 import { z } from 'zod';
-import { count } from '../../settings.ts';
+import { count, httpOrigin } from '../../settings.ts';
 
 /** Names in a JSON document; these three would be no names of ours. */
 const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype']);
@@ -67,6 +67,11 @@ export const kratosSettings = z.strictObject({
     .enum(REGIONS)
     .exactOptional()
     .describe('Where at Ory Network new users are kept; elsewhere and by default leave it out.'),
+  publicUrl: httpOrigin
+    .exactOptional()
+    .describe(
+      'The origin of its public API, where a password is tried that somebody has typed; without it none is.',
+    ),
   resetLinkSeconds: count(60, 30 * 86_400, DEFAULT_RESET_LINK_SECONDS).describe(
     'How long a link to choose a new password is good.',
   ),

@@ -6,12 +6,13 @@
  * - It takes every hash. One user with each kind of hash goes first and alone, where ZITADEL looks at it.
  */
 import type { ImportOutcome, NotStored } from '../connection.ts';
-import { perProject } from './completing.ts';
 import type { Fitted } from './creating.ts';
 import { storedAtOnce } from './creating.ts';
 import type { FittingUser } from './fitting.ts';
+import { grantBody } from './grant-messages.ts';
+import { perProject } from './grants.ts';
 import type { Message } from './messages.ts';
-import { grantBody, send } from './messages.ts';
+import { send } from './messages.ts';
 import type { Asking } from './users.ts';
 
 /** Those of one call, whatever organizations they belong to. */

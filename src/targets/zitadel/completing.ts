@@ -2,7 +2,10 @@
 import type { FoundUser, NotStored, Stored, TargetGrant, TargetUser } from '../connection.ts';
 import type { FittingUser } from './fitting.ts';
 import { fit } from './fitting.ts';
-import { addGrant, addLink, findGrants, send, setHash, setMetadata, setRoles } from './messages.ts';
+import { addGrant, findGrants, setRoles } from './grant-messages.ts';
+import type { StoredGrant } from './grants.ts';
+import { perProject } from './grants.ts';
+import { addLink, send, setHash, setMetadata } from './messages.ts';
 import { isNobodysFault } from './outcomes.ts';
 import type { Asking } from './users.ts';
 import { linksOf, userById } from './users.ts';
@@ -127,21 +130,4 @@ async function addRoles({ api, signal }: Asking, grant: TargetGrant, granted: Gr
   const roles = [...new Set([...(there?.roleKeys ?? []), ...grant.roles])];
   if (!there || roles.length === there.roleKeys?.length) return;
   await send(api, setRoles(targetUserId, { id: there.id, roles }, organization), signal);
-}
-
-/** `zitadel.user.v1.UserGrant` */
-interface StoredGrant {
-  readonly id: string;
-  readonly projectGrantId?: string;
-  readonly roleKeys?: readonly string[];
-}
-
-export function perProject(grants: readonly TargetGrant[]): readonly TargetGrant[] {
-  const merged = new Map<string, TargetGrant>();
-  for (const grant of grants) {
-    const key = `${grant.project}/${grant.projectGrant ?? ''}`;
-    const roles = new Set([...(merged.get(key)?.roles ?? []), ...grant.roles]);
-    merged.set(key, { ...grant, roles: [...roles] });
-  }
-  return [...merged.values()];
 }

@@ -4,12 +4,14 @@ import type { TargetConnection, TargetUser } from '../connection.ts';
 import type { ConnectDeps, Target } from '../target.ts';
 import { openZitadelApi } from './api.ts';
 import { complete } from './completing.ts';
+import { setGrants, userIdByGrant } from './grants.ts';
 import { importUsers } from './import.ts';
 import { usersPage } from './listing.ts';
 import { bulkOf, previewUsers } from './many.ts';
 import type { Message } from './messages.ts';
 import { deactivate, mailReset, myUser, reactivate, remove, removeLink, send, setHash } from './messages.ts';
 import { isNobodysFault, isNotFound, thrown } from './outcomes.ts';
+import { checkPassword } from './password-check.ts';
 import { endSession, endSessionsOf, sessionById, sessionsOf, userIdBySession } from './sessions.ts';
 import { update } from './updating.ts';
 import type { Asking } from './users.ts';
@@ -17,11 +19,18 @@ import { linksOf, userById, userByLogin, userBySubject } from './users.ts';
 import { ZitadelError } from './zitadel-error.ts';
 
 /** `target` has an API. Throws config_invalid for a service user's key that cannot sign. */
-export function connectZitadel(target: Target, { ourIdp, nowSeconds }: ConnectDeps): TargetConnection {
+export function connectZitadel(target: Target, deps: ConnectDeps): TargetConnection {
+  const { ourIdp, nowSeconds, isSynced = false } = deps;
   const settings = target.api!;
   const api = openZitadelApi(settings, nowSeconds ? { nowSeconds } : {});
   const bulk = bulkOf(api, settings.timeoutMs);
-  const asking = async (signal?: AbortSignal): Promise<Asking> => ({ api, ourIdp: await ourIdp(), signal });
+  const comparesGrants = isSynced && target.users.grants.length > 0;
+  const asking = async (signal?: AbortSignal): Promise<Asking> => ({
+    api,
+    ourIdp: await ourIdp(),
+    signal,
+    comparesGrants,
+  });
 
   /** ZITADEL refuses what is so already: then it is looked whether it is. */
   const idempotent = async (message: Message, isSo: (asked: Asking) => Promise<boolean>) => {
@@ -53,6 +62,7 @@ export function connectZitadel(target: Target, { ourIdp, nowSeconds }: ConnectDe
       return ownUserId;
     },
     userIdBySession: (sessionId) => userIdBySession(api, sessionId).catch(thrown),
+    userIdByGrant: (grantId) => userIdByGrant({ api }, grantId).catch(thrown),
     sessionsOf: (userId) => sessionsOf({ api, nowSeconds }, userId).catch(thrown),
     sessionById: (sessionId) => sessionById({ api, nowSeconds }, sessionId).catch(thrown),
     endSession: (sessionId) => endSession({ api }, sessionId).catch(thrown),
@@ -60,6 +70,9 @@ export function connectZitadel(target: Target, { ourIdp, nowSeconds }: ConnectDe
     complete: async (found, user) => complete(await asking(), found, user).catch(thrown),
     users: async (options) => usersPage(await asking(), options).catch(thrown),
     update: async (found, user, fields) => update(await asking(), { found, user }, fields).catch(thrown),
+    setGrants: async (userId, grants, projects) =>
+      setGrants(await asking(), userId, { grants, projects }).catch(thrown),
+    checkPassword: (userId, password) => checkPassword(api, userId, password).catch(thrown),
     preview: async (users) => previewUsers(await asking(), users, bulk),
     async mailReset(userId) {
       await send(api, mailReset(userId)).catch(thrown);

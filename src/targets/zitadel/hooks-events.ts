@@ -7,52 +7,48 @@ import { FootbridgeError } from '../../errors.ts';
 import type { HookCall, TargetHook } from '../hook.ts';
 import type { Message } from './hooks-messages.ts';
 import { messageOf, textOf } from './hooks-messages.ts';
+import type { Happened } from './user-events.ts';
+import { changeIn, sequenceOf, USER_EVENTS, userEvent } from './user-events.ts';
 
 const event = z.looseObject({
   aggregateID: z.string().min(1).max(200),
   aggregateType: z.string(),
   event_type: z.string(),
+  sequence: z.unknown().optional(),
   /** Who did it, not whom it was done to. */
-  userID: z.string().optional(),
+  userID: z.string().max(200).optional(),
   /** RFC 3339. */
   created_at: z.string().max(64).optional(),
   event_payload: z.unknown().optional(),
 });
 
-interface Happened {
-  /** Whom or what it happened to: a user's id, or a session's. */
-  readonly id: string;
-  readonly createdAt?: string;
-  readonly editor?: string;
-  readonly payload: Message;
-}
-
-const linked = ({ id, payload }: Happened) => {
+const linked = ({ aggregateId: id, payload }: Happened) => {
   const sub = textOf(payload.userId);
   const identityProvider = textOf(payload.idpConfigId) ?? textOf(payload.idpId);
   return { targetUserId: id, ...(sub ? { sub } : {}), ...(identityProvider ? { identityProvider } : {}) };
 };
-const done = ({ id, editor }: Happened) => ({ targetUserId: id, ...(editor ? { editor } : {}) });
+const done = ({ aggregateId: id, editor }: Happened) => ({ targetUserId: id, ...(editor ? { editor } : {}) });
 
 /**
  * Somebody has proved in a session who they are. Whose it is stands in an earlier event: a name typed at the login page
  * makes a session its user's before anything is proved, and such a session is nobody's yet.
  */
-const proved = ({ id, payload, createdAt }: Happened): HookCall => ({
+const proved = ({ aggregateId: id, payload, createdAt, editor }: Happened): HookCall => ({
   kind: 'session-started',
   targetSessionId: id,
   provedAt: secondsOf(payload.checkedAt) ?? secondsOf(createdAt) ?? Math.floor(Date.now() / 1_000),
+  ...(editor && { editor }),
 });
 
-function named({ id, payload }: Happened): HookCall {
+function named({ aggregateId: id, payload, editor }: Happened): HookCall {
   const targetUserId = textOf(payload.userID);
   return targetUserId === undefined
     ? { kind: 'ignored' }
-    : { kind: 'session-started', targetSessionId: id, targetUserId };
+    : { kind: 'session-started', targetSessionId: id, targetUserId, ...(editor && { editor }) };
 }
 
 /** At Login V1, whose sessions have no events of their own; newer releases name the session. */
-const signedOut = ({ id, editor, payload }: Happened): HookCall => {
+const signedOut = ({ aggregateId: id, editor, payload }: Happened): HookCall => {
   const targetSessionId = textOf(payload.sessionID);
   return {
     kind: 'session-ended',
@@ -65,14 +61,14 @@ const signedOut = ({ id, editor, payload }: Happened): HookCall => {
 /** By aggregate type and event type. */
 const MEANINGS: Readonly<Record<'user' | 'session', Meanings>> = {
   user: {
-    'user.human.added': ({ id }) => ({ kind: 'linked', targetUserId: id }),
+    'user.human.added': ({ aggregateId: id }) => ({ kind: 'linked', targetUserId: id }),
     'user.human.externalidp.added': (happened) => ({ kind: 'linked', ...linked(happened) }),
     'user.human.externalidp.removed': (happened) => ({ kind: 'unlinked', ...linked(happened) }),
     'user.human.externalidp.cascade.removed': (happened) => ({ kind: 'unlinked', ...linked(happened) }),
     'user.idp.link.added': (happened) => ({ kind: 'linked', ...linked(happened) }),
     'user.idp.link.removed': (happened) => ({ kind: 'unlinked', ...linked(happened) }),
     'user.human.password.changed': (happened) => ({ kind: 'password-set', ...done(happened) }),
-    'user.human.password.check.succeeded': ({ id }) => ({ kind: 'logged-in', targetUserId: id }),
+    'user.human.password.check.succeeded': ({ aggregateId: id }) => ({ kind: 'logged-in', targetUserId: id }),
     'user.human.signed.out': signedOut,
     'user.deactivated': (happened) => ({ kind: 'deactivated', ...done(happened) }),
     'user.reactivated': (happened) => ({ kind: 'reactivated', ...done(happened) }),
@@ -83,7 +79,7 @@ const MEANINGS: Readonly<Record<'user' | 'session', Meanings>> = {
     'session.password.checked': proved,
     'session.intent.checked': proved,
     'session.webAuthN.checked': proved,
-    'session.terminated': ({ id, editor }) => ({
+    'session.terminated': ({ aggregateId: id, editor }) => ({
       kind: 'session-ended',
       targetSessionId: id,
       ...(editor && { editor }),
@@ -104,30 +100,51 @@ export const EVENT_TYPES: readonly string[] = [
   ...Object.keys(MEANINGS.session),
 ].filter((type) => type !== 'user.human.added');
 
+/** Those that only sync is to be told of besides. */
+export const SYNC_EVENTS: readonly string[] = USER_EVENTS.filter((type) => !EVENT_TYPES.includes(type));
+
 export const eventsHook: TargetHook = {
   name: 'events',
   summary: 'Something has happened to a user or a session at ZITADEL.',
   read(payload) {
-    const { success, data } = event.safeParse(payload);
-    if (!success) throw new FootbridgeError('bad_request', { detail: 'not an event' });
-    const { aggregateID, aggregateType, event_type: type, userID, created_at, event_payload } = data;
-    const meanings = aggregateType === 'user' || aggregateType === 'session' ? MEANINGS[aggregateType] : {};
-    const meaning = Object.hasOwn(meanings, type) ? meanings[type] : undefined;
-    if (!meaning) return { kind: 'ignored' };
-    return meaning({
-      id: aggregateID,
-      ...(userID && { editor: userID }),
-      ...(created_at && { createdAt: created_at }),
-      payload: payloadOf(event_payload),
-    });
+    const happened = happenedIn(payload);
+    const meaning = meaningOf(happened);
+    if (meaning) return meaning(happened);
+    return { kind: changeIn(happened) ? 'changed' : 'ignored' };
+  },
+  async event(payload, connection) {
+    return userEvent(happenedIn(payload), async (grantId) => connection?.userIdByGrant?.(grantId));
   },
   // Nobody reads the body. An outage is told as one: there is nobody whom a refusal would help.
   answer: (_, result) => ({ status: result.kind === 'refused' ? 503 : 200, body: {} }),
 };
 
-/** An object, or the base64 of one in older releases. May hold a password's hash: it goes nowhere. */
+function meaningOf({ aggregateType, type }: Pick<Happened, 'aggregateType' | 'type'>) {
+  const meanings = aggregateType === 'user' || aggregateType === 'session' ? MEANINGS[aggregateType] : {};
+  return Object.hasOwn(meanings, type) ? meanings[type] : undefined;
+}
+
+/** Throws bad_request. */
+function happenedIn(message: unknown): Happened {
+  const { success, data } = event.safeParse(message);
+  if (!success) throw new FootbridgeError('bad_request', { detail: 'not an event' });
+  const { aggregateType, event_type: type } = data;
+  // What is nothing to us is not looked into.
+  const isOfUse = meaningOf({ aggregateType, type }) || changeIn({ aggregateType, type });
+  return {
+    aggregateType,
+    aggregateId: data.aggregateID,
+    type,
+    sequence: sequenceOf(data.sequence),
+    createdAt: data.created_at,
+    editor: data.userID,
+    payload: isOfUse ? payloadOf(data.event_payload) : {},
+  };
+}
+
+/** An object, or the base64 of one in older releases. May hold a password's hash. Not every event has one. */
 function payloadOf(value: unknown): Message {
-  if (typeof value !== 'string') return messageOf(value);
+  if (typeof value !== 'string' || value === '') return messageOf(value);
   try {
     return messageOf(JSON.parse(Buffer.from(value, 'base64').toString('utf8')));
   } catch {

@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import type { HookCall, TargetHook } from '../hook.ts';
 import { bare, messageOf, readMethodCall, refusal, stringOf, textOf } from './hooks-messages.ts';
+import { CHECK_MARK } from './session-messages.ts';
 
 export const SESSION_METHODS = ['SessionService/CreateSession', 'SessionService/SetSession'];
 
@@ -12,7 +13,9 @@ export const sessionHook: TargetHook = {
     const { request } = readMethodCall(payload, SESSION_METHODS);
     const { user, password: check } = messageOf(request.checks);
     const password = stringOf(messageOf(check).password);
-    if (password === undefined) return { kind: 'ignored' };
+    // We ask ourselves whether it is theirs at ZITADEL: only ZITADEL can say so, and to it the mark opens nothing.
+    const isOurs = messageOf(request.metadata)[CHECK_MARK] !== undefined;
+    if (password === undefined || isOurs) return { kind: 'ignored' };
     const { userId, loginName } = messageOf(user);
     const [targetUserId, login, targetSessionId] = [userId, loginName, request.sessionId].map(textOf);
     const address = textOf(messageOf(request.userAgent).ip);

@@ -1,10 +1,15 @@
 /** What ZITADEL calls at us: Actions V2 around its API's methods, its events, and the scripts of Actions V1. */
+import { randomUUID } from 'node:crypto';
+import { Secret } from '../../settings.ts';
 import type { HookCall, TargetHook } from '../hook.ts';
-import { EVENT_TYPES, eventsHook } from './hooks-events.ts';
+import type { TargetEvent } from '../webhook.ts';
+import { EVENT_TYPES, eventsHook, SYNC_EVENTS } from './hooks-events.ts';
 import { INTENT_METHODS, intentHook } from './hooks-intent.ts';
-import { bare, messageOf, readMethodCall, textOf } from './hooks-messages.ts';
+import type { MethodCall } from './hooks-messages.ts';
+import { bare, messageOf, readMethodCall, stringOf, textOf } from './hooks-messages.ts';
 import { scriptHook } from './hooks-script.ts';
 import { SESSION_METHODS, sessionHook } from './hooks-session.ts';
+import { sequenceOf } from './user-events.ts';
 
 const PASSWORD_METHODS = ['UserService/SetPassword'];
 const LOOKUP_METHODS = ['UserService/ListUsers'];
@@ -18,9 +23,29 @@ const passwordHook: TargetHook = {
     if (!targetUserId) return { kind: 'ignored' };
     return { kind: 'password-set', targetUserId, ...(caller && { editor: caller }) };
   },
+  event: async (payload) => passwordEvent(readMethodCall(payload, PASSWORD_METHODS)),
   // It is set already: nothing of ours may make it look as if it were not.
   answer: (payload) => (payload ? bare(readMethodCall(payload, PASSWORD_METHODS).response) : NOT_NOW),
 };
+
+/** The new password itself, which the event of the same change tells only the hash of, so it has an id of its own. */
+function passwordEvent({ method, caller, request, response }: MethodCall): TargetEvent | undefined {
+  const targetUserId = textOf(request.userId);
+  const password = stringOf(messageOf(request.newPassword).password);
+  if (targetUserId === undefined || password === undefined) return undefined;
+  const { sequence, changeDate } = messageOf(response.details);
+  const at = new Date(textOf(changeDate) ?? Number.NaN);
+  const when = sequenceOf(sequence) ?? textOf(changeDate);
+  return {
+    id: `${targetUserId}:${method}:${when ?? randomUUID()}`,
+    name: method,
+    about: {
+      ...{ kind: 'user', targetUserId, change: 'password', password: new Secret(password) },
+      ...(caller && { editor: caller }),
+    },
+    at: Number.isNaN(at.getTime()) ? new Date() : at,
+  };
+}
 
 const lookupHook: TargetHook = {
   name: 'lookup',
@@ -71,5 +96,5 @@ export const HOOK_CONDITIONS = {
   session: { request: SESSION_METHODS },
   password: { response: PASSWORD_METHODS },
   lookup: { response: LOOKUP_METHODS },
-  events: { event: EVENT_TYPES },
+  events: { event: [...EVENT_TYPES, ...SYNC_EVENTS] },
 } as const;

@@ -5,6 +5,7 @@ import { connectZitadel } from './connection.ts';
 import { zitadelHooks } from './hooks.ts';
 import { zitadelPayloads } from './payload.ts';
 import { openZitadelSetup } from './setup/index.ts';
+import { openZitadelWebhook } from './webhook.ts';
 
 /** `HashedPassword.hash` in ZITADEL's user/v2 API. */
 const MAX_LENGTH = 200;
@@ -69,5 +70,6 @@ export const zitadel: TargetKind = {
   connect: connectZitadel,
   hooks: zitadelHooks,
   payloads: zitadelPayloads,
+  openWebhook: openZitadelWebhook,
   openSetup: openZitadelSetup,
 };

@@ -11,7 +11,8 @@ const MAX_PAGE = 1_000;
 const PARALLEL_USERS = 8;
 
 /**
- * Three calls for each besides: a search says neither what they are linked to, nor their second factors and metadata.
+ * Three calls for each besides: a search says neither what they are linked to, nor their second factors and metadata; a
+ * fourth for their roles, where sync compares them.
  * Throws ZitadelError.
  */
 export async function usersPage(
@@ -31,6 +32,6 @@ export async function usersPage(
     },
   };
   const { items, next } = await offsetPage(list, options);
-  const users = await inParallel(items, PARALLEL_USERS, (user) => found(asking, user));
+  const users = await inParallel(items, PARALLEL_USERS, (user) => found(asking, user, { grants: 'listed' }));
   return { users: users.filter((user) => user !== undefined), ...(next !== undefined && { next }) };
 }

@@ -3,25 +3,16 @@
  * the Management API, which all releases have). The gateway loses unknown fields without a word, so a test holds every
  * message against the protobufs.
  */
-import type { TargetGrant, TargetLink } from '../connection.ts';
-import type { CallOptions, ZitadelApi } from './api.ts';
+import type { TargetLink } from '../connection.ts';
 import type { FittingUser } from './fitting.ts';
+import type { Message } from './message.ts';
+import { managed, there } from './message.ts';
+import { GRANT_ADDED, USER_AGGREGATES, USER_EVENTS } from './user-events.ts';
 
-export interface Message extends Pick<CallOptions, 'body' | 'organization'> {
-  readonly method: Parameters<ZitadelApi['call']>[0];
-  readonly path: string;
-}
-
-export const send = <T>(
-  api: ZitadelApi,
-  { method, path, ...options }: Message,
-  signal?: AbortSignal,
-): Promise<T> => api.call<T>(method, path, signal ? { ...options, signal } : options);
+export type { Message } from './message.ts';
+export { send } from './message.ts';
 
 const of = (userId: string, rest = '') => `/v2/users/${encodeURIComponent(userId)}${rest}`;
-const managed = (userId: string, rest: string) =>
-  `/management/v1/users/${encodeURIComponent(userId)}/${rest}`;
-const there = (organization: string | undefined) => (organization === undefined ? {} : { organization });
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
 /**
@@ -137,35 +128,6 @@ export const setMetadata = (
   body: { metadata: entriesOf(metadata) },
 });
 
-/** `AddUserGrantRequest`, also as the import takes it. */
-export const grantBody = ({ project, projectGrant, roles }: TargetGrant) => ({
-  projectId: project,
-  ...(projectGrant !== undefined && { projectGrantId: projectGrant }),
-  roleKeys: roles,
-});
-export const addGrant = (userId: string, grant: TargetGrant, organization?: string): Message => ({
-  method: 'POST',
-  path: managed(userId, 'grants'),
-  ...there(organization),
-  body: grantBody(grant),
-});
-export const findGrants = (userId: string, { project }: TargetGrant, organization?: string): Message => ({
-  method: 'POST',
-  path: '/management/v1/users/grants/_search',
-  ...there(organization),
-  body: { queries: [{ userIdQuery: { userId } }, { projectIdQuery: { projectId: project } }] },
-});
-export const setRoles = (
-  userId: string,
-  grant: { readonly id: string; readonly roles: readonly string[] },
-  organization?: string,
-): Message => ({
-  method: 'PUT',
-  path: managed(userId, `grants/${encodeURIComponent(grant.id)}`),
-  ...there(organization),
-  body: { roleKeys: grant.roles },
-});
-
 export const getUser = (userId: string): Message => ({ method: 'GET', path: of(userId) });
 export const findLinks = (userId: string): Message => ({
   method: 'POST',
@@ -225,6 +187,25 @@ export const findLinkEvents = (limit: number): Message => ({
   body: { limit, asc: false, eventTypes: LINK_EVENTS, aggregateTypes: ['user'] },
 });
 
+/** What has become of users since then (RFC 3339), oldest first; what happened at that very moment is not among it. */
+export const listUserEvents = (from: string, limit: number): Message => ({
+  method: 'POST',
+  path: '/admin/v1/events/_search',
+  body: { limit, asc: true, eventTypes: USER_EVENTS, aggregateTypes: USER_AGGREGATES, from },
+});
+/** How a grant began: whose it is. */
+export const findGrantAdded = (grantId: string): Message => ({
+  method: 'POST',
+  path: '/admin/v1/events/_search',
+  body: {
+    limit: 1,
+    asc: true,
+    eventTypes: [GRANT_ADDED],
+    aggregateTypes: ['usergrant'],
+    aggregateId: grantId,
+  },
+});
+
 /** `ListUsersRequest`: people in the order in which they were made. */
 export const listUsers = ({
   offset,
@@ -260,28 +241,6 @@ export const reactivate = (userId: string): Message => ({
   body: {},
 });
 export const remove = (userId: string): Message => ({ method: 'DELETE', path: of(userId) });
-
-/** `zitadel.session.v2.ListSessionsRequest`; what we may not see is left out of the answer without a word. */
-export const findSessions = (
-  userId: string,
-  { offset, limit }: { readonly offset: number; readonly limit: number },
-): Message => ({
-  method: 'POST',
-  path: '/v2/sessions/search',
-  body: {
-    query: { offset: String(offset), limit, asc: false },
-    queries: [{ userIdQuery: { id: userId } }],
-    sortingColumn: 'SESSION_FIELD_NAME_CREATION_DATE',
-  },
-});
-export const getSession = (sessionId: string): Message => ({ method: 'GET', path: session(sessionId) });
-/** `DeleteSessionRequest`, without the session's own token. */
-export const deleteSession = (sessionId: string): Message => ({
-  method: 'DELETE',
-  path: session(sessionId),
-  body: {},
-});
-const session = (sessionId: string) => `/v2/sessions/${encodeURIComponent(sessionId)}`;
 
 /** The user of our token. */
 export const myUser: Message = { method: 'GET', path: '/auth/v1/users/me' };

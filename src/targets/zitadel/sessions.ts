@@ -9,8 +9,9 @@ import type { TargetSession } from '../connection.ts';
 import { inParallel } from '../in-parallel.ts';
 import type { ZitadelApi } from './api.ts';
 import type { Message } from './messages.ts';
-import { deleteSession, findSessions, getSession, myPermissions, send } from './messages.ts';
+import { myPermissions, send } from './messages.ts';
 import { isNotFound } from './outcomes.ts';
+import { deleteSession, findSessions, getSession } from './session-messages.ts';
 import { ZitadelError } from './zitadel-error.ts';
 
 /** `zitadel.session.v2.Session`; a field with its default value is left out. */
@@ -131,7 +132,8 @@ const isForbidden = (error: unknown) => error instanceof ZitadelError && error.s
 /** Two of them would be another path. */
 const isId = (text: string) => /^[^\s/?#]{1,200}$/.test(text) && text !== '.' && text !== '..';
 
-async function allowed<T>(work: Promise<T>, right: Right): Promise<T> {
+/** Throws target_refused where our token lacks the right. */
+export async function allowed<T>(work: Promise<T>, right: Right): Promise<T> {
   try {
     return await work;
   } catch (error) {
@@ -140,7 +142,7 @@ async function allowed<T>(work: Promise<T>, right: Right): Promise<T> {
   }
 }
 
-type Right = 'session.read' | 'session.delete';
+type Right = 'session.read' | 'session.write' | 'session.delete';
 
 async function assertMay(api: ZitadelApi, right: Right): Promise<void> {
   const { result = [] } = await send<{ result?: string[] }>(api, myPermissions satisfies Message);

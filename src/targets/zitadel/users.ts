@@ -5,6 +5,7 @@
  */
 import type { FoundUser, TargetLink, TargetUser } from '../connection.ts';
 import type { ZitadelApi } from './api.ts';
+import { grantsOf } from './grants.ts';
 import type { Message, UserQuery } from './messages.ts';
 import {
   findLinkEvents,
@@ -25,6 +26,8 @@ export interface Asking {
   /** The id of our identity provider at ZITADEL. */
   readonly ourIdp: string | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Sync compares roles: then it is also told which somebody has. */
+  readonly comparesGrants?: boolean | undefined;
 }
 
 /** `zitadel.user.v2.User`; a field with its default value is left out. */
@@ -60,7 +63,7 @@ const LINK_EVENTS = 1_000;
 export async function userById(asking: Asking, userId: string): Promise<FoundUser | undefined> {
   if (!isText(userId)) return undefined;
   const answer = await orUndefined(send<{ user?: User }>(asking.api, getUser(userId), asking.signal));
-  return answer?.user && found(asking, answer.user);
+  return answer?.user && found(asking, answer.user, { grants: 'fresh' });
 }
 
 /** A login name counts for more than the address of somebody else. */
@@ -154,7 +157,11 @@ function profileOf({ profile = {}, phone = {} }: NonNullable<User['human']>) {
 }
 
 /** With all that `FoundUser` says; undefined for machines, and for people who have just gone. */
-export async function found(asking: Asking, user: User): Promise<FoundUser | undefined> {
+export async function found(
+  asking: Asking,
+  user: User,
+  how: { readonly grants?: 'fresh' | 'listed' } = {},
+): Promise<FoundUser | undefined> {
   const { userId, details, human, username = '', preferredLoginName } = user;
   const state = STATES[user.state ?? ''] ?? 'inactive';
   if (!human || state === 'deleted') return undefined;
@@ -164,10 +171,13 @@ export async function found(asking: Asking, user: User): Promise<FoundUser | und
       linksOf(asking, userId),
       ask<{ authMethodTypes?: string[] }>(findMethods(userId)),
       ask<{ result?: { key?: string; value?: string }[] }>(findMetadata(userId, details?.resourceOwner)),
+      how.grants && asking.comparesGrants
+        ? grantsOf(asking, { userId, organization: details?.resourceOwner }, how.grants)
+        : undefined,
     ]),
   );
   if (!rest) return undefined;
-  const [links, { authMethodTypes = [] }, { result: metadata = [] }] = rest;
+  const [links, { authMethodTypes = [] }, { result: metadata = [] }, grants] = rest;
   const { email, isVerified = false } = human.email ?? {};
   return {
     targetUserId: userId,
@@ -182,6 +192,7 @@ export async function found(asking: Asking, user: User): Promise<FoundUser | und
         authMethodTypes.includes('AUTHENTICATION_METHOD_TYPE_PASSWORD')) &&
       !isPlaceholder(user, metadata),
     hasTotp: authMethodTypes.includes('AUTHENTICATION_METHOD_TYPE_TOTP'),
+    ...(grants && { grants }),
     links,
     metadata: Object.fromEntries(
       metadata.map(({ key = '', value = '' }) => [key, Buffer.from(value, 'base64').toString()]),

@@ -11,6 +11,8 @@ interface Told {
   /** Without a value that we sent. */
   readonly message: string;
   readonly retryAfterSeconds?: number | undefined;
+  /** It has counted a wrong password (`zitadel.v1.CredentialsCheckError`). */
+  readonly isWrongPassword?: boolean;
 }
 
 const UNKNOWN = 2;
@@ -26,13 +28,16 @@ export class ZitadelError extends Error {
   readonly code: number;
   readonly id: string | undefined;
   readonly retryAfterSeconds?: number;
+  readonly isWrongPassword: boolean;
 
-  constructor({ status, code = UNKNOWN, id, message, retryAfterSeconds }: Told) {
+  constructor(told: Told) {
+    const { status, code = UNKNOWN, id, message, retryAfterSeconds, isWrongPassword = false } = told;
     super(message);
     this.name = 'ZitadelError';
     this.status = status;
     this.code = code;
     this.id = id;
+    this.isWrongPassword = isWrongPassword;
     if (retryAfterSeconds !== undefined) this.retryAfterSeconds = retryAfterSeconds;
   }
 
@@ -62,7 +67,8 @@ export interface Refusal {
 /** Reads `{code, message, details: [{id, message}]}`, or OAuth's `{error, error_description}` (RFC 6749 section 5.2). */
 export function errorOf({ status, document, what, sent, retryAfterSeconds }: Refusal): ZitadelError {
   const { code, message, details, error, error_description } = objectOf(document);
-  const detail = (Array.isArray(details) ? details : []).map(objectOf).find(({ id }) => textOf(id));
+  const all = (Array.isArray(details) ? details : []).map(objectOf);
+  const detail = all.find(({ id }) => textOf(id));
   const told = textOf(message) ?? textOf(error_description) ?? textOf(detail?.message) ?? '';
   const id = textOf(detail?.id) ?? ID.exec(told)?.[1] ?? textOf(error);
   const sentence = withoutWhatWasSent(told, sent).slice(0, MAX_SENTENCE);
@@ -72,6 +78,7 @@ export function errorOf({ status, document, what, sent, retryAfterSeconds }: Ref
     id: id !== undefined && /^[\w.-]{1,60}$/.test(id) && withoutWhatWasSent(id, sent) === id ? id : undefined,
     message: `${what} answers ${status}${sentence && `: ${sentence}`}`,
     retryAfterSeconds,
+    isWrongPassword: all.some((one) => textOf(one['@type'])?.endsWith('/zitadel.v1.CredentialsCheckError')),
   });
 }
 

@@ -79,6 +79,8 @@ const READS: Readonly<Record<string, string>> = {
   'UserService/ListIDPLinks': 'the user',
   'UserService/ListAuthenticationMethodTypes': 'the user',
   'ManagementService/ListUserMetadata': 'the user',
+  'ManagementService/GetUserGrantByID': 'the user',
+  'ManagementService/ListUserGrants': 'the user',
   'UserService/ListUsers': 'who has this name',
   'AdminService/ListEvents': 'the newest links',
   'SessionService/GetSession': 'the session',

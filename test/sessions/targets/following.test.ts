@@ -1,8 +1,9 @@
 /** What a ZITADEL tells of its sessions, and what ends here for it. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { Secret } from '../../../src/settings.ts';
 import { execute } from '../../support/database.ts';
 import type { TargetStage } from './target-stage.ts';
-import { openTargetStage } from './target-stage.ts';
+import { openTargetStage, PASSWORD } from './target-stage.ts';
 
 let stage: TargetStage;
 beforeAll(async () => {
@@ -333,4 +334,21 @@ test('a target that is not followed ends nothing here, and its sessions are stil
   } finally {
     await quiet.close();
   }
+});
+
+test('a session that we have begun ourselves, only to check a password, is nobody’s: its end ends nothing', async () => {
+  const { sub, id } = await stage.person();
+  const uid = await stage.authorized(sub);
+  const connection = stage.targets.connection('main')!;
+  expect(await connection.checkPassword!(id, new Secret(PASSWORD))).toBe(true);
+  await stage.settled();
+  const [begun] = stage.zitadel.instance.events.filter(({ type }) => type === 'session.added').slice(-1);
+  expect(await stage.row(begun!.aggregate.id)).not.toMatchObject({ sub });
+  stage.zitadel.events.mode = 'held';
+  await connection.checkPassword!(id, new Secret(PASSWORD));
+  // Nobody hears that it has ended.
+  await stage.zitadel.events.settle(({ type }) => (type === 'session.terminated' ? 'lost' : 'once'));
+  await stage.due();
+  await stage.sessions.poll();
+  expect([stage.endings, await stage.opSessions(sub)]).toEqual([[], [uid]]);
 });

@@ -51,7 +51,9 @@ class Failed extends Error {
 export function imported(tenant: Tenant, given: unknown): object {
   const identifier = { email: localOf(given)?.email };
   try {
-    const { account, isNew } = upsert(tenant, given);
+    const { account, isNew, hasNewPassword } = upsert(tenant, given);
+    tenant.tellOurs(isNew ? 'ACCOUNT_CREATED_WITH_CIDAAS_IDENTITY' : 'ACCOUNT_MODIFIED', account.sub);
+    if (!isNew && hasNewPassword) tenant.tellOurs('PASSWORD_CHANGED', account.sub);
     return { identifier, sub: account.sub, state: isNew ? 'CREATED' : 'UPDATED' };
   } catch (error) {
     if (!(error instanceof Failed)) throw error;
@@ -69,7 +71,7 @@ function localOf(given: unknown): Fields | undefined {
   return local ?? ('email' in rest || rest.provider === 'self' ? rest : undefined);
 }
 
-function upsert(tenant: Tenant, given: unknown): { account: Account; isNew: boolean } {
+function upsert(tenant: Tenant, given: unknown) {
   const entity = checkedEntity(tenant, given);
   const {
     password_hash_info: password,
@@ -92,11 +94,22 @@ function upsert(tenant: Tenant, given: unknown): { account: Account; isNew: bool
     throw new Failed('the password was migrated already');
   }
   const account = there ?? tenant.add();
+  if (tenant.settings.isEmptying) emptied(account);
   merge(account, 'self', own);
   for (const { provider, ...fields } of entity.others) merge(account, String(provider), fields);
   Object.assign(account.customFields, entity.custom);
   if (password) account.password = password as PasswordHashInfo;
-  return { account, isNew: there === undefined };
+  return { account, isNew: there === undefined, hasNewPassword: password !== undefined };
+}
+
+/** All but who they are. */
+function emptied(account: Account): void {
+  account.identities = account.identities.map(({ provider, identityId, providerUserId }) => ({
+    provider,
+    identityId,
+    ...(providerUserId !== undefined && { providerUserId }),
+  }));
+  account.customFields = {};
 }
 
 function checkedEntity({ settings }: Tenant, given: unknown) {

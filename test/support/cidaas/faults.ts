@@ -10,6 +10,7 @@ export function openFaults() {
   let failing: { status: number; share: number; path?: string } | undefined;
   let throttling: { retryAfterSeconds: number; left: number; path?: string } | undefined;
   let dropping = 0;
+  let meanwhile: { path: string; work: () => void | Promise<void> } | undefined;
   let calls = 0;
   const isFor = (path: string, only: string | undefined) => only === undefined || path.startsWith(only);
   return {
@@ -27,6 +28,10 @@ export function openFaults() {
       dropAfter(times = 1) {
         dropping = times;
       },
+      /** Happens once, just before the next call of this path is worked on. */
+      meanwhile(path: string, work: () => void | Promise<void>) {
+        meanwhile = { path, work };
+      },
     },
     faultFor(path: string): Fault | undefined {
       if (throttling && throttling.left > 0 && isFor(path, throttling.path)) {
@@ -38,6 +43,12 @@ export function openFaults() {
       // Evenly: the third of a share of a third, and so on.
       const isHit = Math.floor(calls * failing.share) > Math.floor((calls - 1) * failing.share);
       return isHit ? { status: failing.status } : undefined;
+    },
+    async happensBefore(path: string): Promise<void> {
+      if (!meanwhile || !isFor(path, meanwhile.path)) return;
+      const { work } = meanwhile;
+      meanwhile = undefined;
+      await work();
     },
     isDropped(): boolean {
       dropping -= 1;

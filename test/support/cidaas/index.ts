@@ -6,14 +6,20 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { listen } from '../../../src/listener.ts';
+import { openChanges } from './changes.ts';
 import { openFaults } from './faults.ts';
 import { opens, rehashed } from './passwords.ts';
 import type { Heard } from './routes.ts';
 import { Refused, ROUTES } from './routes.ts';
-import type { TenantOptions } from './tenant.ts';
-import { openTenant } from './tenant.ts';
+import { openSigning } from './signing.ts';
+import type { Account, TenantOptions } from './tenant.ts';
+import { APP, openTenant, PASSWORD_APP } from './tenant.ts';
+import { openWebhooks } from './webhooks.ts';
 
-export const APP = { clientId: 'user-migration', secret: 'a+secret/with:odd %letters' };
+export { APP, PASSWORD_APP } from './tenant.ts';
+
+const TOKEN = '/token-srv/token';
+const KEYS = '/.well-known/jwks.json';
 const TOKEN_SECONDS = 3_600;
 /** A thousand users with long hashes. */
 const MAX_BODY = 4 * 1024 * 1024;
@@ -21,14 +27,20 @@ const MAX_BODY = 4 * 1024 * 1024;
 export type CidaasStandIn = Awaited<ReturnType<typeof openCidaas>>;
 
 export async function openCidaas(options: TenantOptions = {}) {
-  const tenant = openTenant(options);
+  const signing = await openSigning(() => `http://127.0.0.1:${server.port}`);
+  const webhooks = openWebhooks(signing);
+  const tenant = openTenant(options, webhooks.tell);
   const faults = openFaults();
   const tokens = new Set<string>();
   const heard: Heard = { batches: [], mailed: [], poison: new Set() };
   const calls: string[] = [];
 
-  const token = (body: unknown) => {
+  const opensFor = async (account: Account, password: string) =>
+    account.password !== undefined && (await opens(account.password, password, tenant.settings.custom));
+
+  const token = async (body: unknown) => {
     const given = (body ?? {}) as Record<string, unknown>;
+    if (given.grant_type === 'password') return { status: 200, body: await grantedToPerson(given) };
     if (given.grant_type !== 'client_credentials') throw new Refused(400, 'unsupported_grant_type');
     if (given.client_id !== APP.clientId || given.client_secret !== APP.secret) {
       throw new Refused(401, 'invalid_client');
@@ -38,15 +50,42 @@ export async function openCidaas(options: TenantOptions = {}) {
     return { status: 200, body: { access_token, token_type: 'Bearer', expires_in: TOKEN_SECONDS } };
   };
 
-  const answer = (method: string, path: string, { headers, body }: { headers: Headers; body: unknown }) => {
-    if (method === 'POST' && path === '/token-srv/token') return token(body);
+  /** RFC 6749 section 4.3. */
+  const grantedToPerson = async ({
+    client_id,
+    client_secret,
+    username,
+    password,
+  }: Record<string, unknown>) => {
+    if (client_id !== PASSWORD_APP.clientId || client_secret !== PASSWORD_APP.secret) {
+      throw new Refused(401, 'invalid_client');
+    }
+    const account = tenant.byIdentifier(String(username));
+    if (!account || !(await opensFor(account, String(password)))) throw new Refused(400, 'invalid_grant');
+    if (account.userStatus !== 'VERIFIED') throw new Refused(417, 'user_status_invalid');
+    const { sub } = account;
+    tenant.tell('LOGIN_WITH_CIDAAS', sub, sub);
+    return {
+      access_token: await signing.token(PASSWORD_APP.clientId, { sub }),
+      sub,
+      expires_in: TOKEN_SECONDS,
+    };
+  };
+
+  const answer = async (
+    method: string,
+    path: string,
+    { headers, body }: { headers: Headers; body: unknown },
+  ): Promise<{ readonly status: number; readonly body?: object }> => {
+    if (method === 'POST' && path === TOKEN) return token(body);
+    if (method === 'GET' && path === KEYS) return { status: 200, body: signing.jwks() };
     if (!tokens.has(headers.authorization?.replace(/^Bearer /, '') ?? ''))
       throw new Refused(401, 'unauthorized');
     for (const route of ROUTES) {
       const match = route.method === method ? route.path.exec(path) : null;
       if (!match) continue;
       if (!tenant.settings.scopes.includes(route.scope)) throw new Refused(403, 'missing scope');
-      return route.answer({ tenant, at: match[1] ?? '', body, heard });
+      return route.answer({ tenant, at: match[1] ?? '', second: match[2] ?? '', body, heard, webhooks });
     }
     throw new Refused(404, 'no such path');
   };
@@ -54,15 +93,17 @@ export async function openCidaas(options: TenantOptions = {}) {
   const handle = async (req: IncomingMessage, res: ServerResponse) => {
     const { method = '', url: path = '', headers } = req;
     calls.push(`${method} ${path}`);
-    const fault = path === '/token-srv/token' ? undefined : faults.faultFor(path);
     const body = await bodyOf(req);
+    const isForApp = path === TOKEN && (body as { grant_type?: unknown })?.grant_type !== 'password';
+    const fault = isForApp ? undefined : faults.faultFor(path);
     if (fault) {
       const { status, retryAfterSeconds } = fault;
       const more = retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) };
       res.writeHead(status, more).end();
       return;
     }
-    const { status, body: said } = answer(method, path, { headers, body });
+    await faults.happensBefore(path);
+    const { status, body: said } = await answer(method, path, { headers, body });
     if (path.endsWith('/bulk') && faults.isDropped()) {
       req.socket.destroy();
       return;
@@ -73,7 +114,11 @@ export async function openCidaas(options: TenantOptions = {}) {
   const listener: RequestListener = (req, res) => {
     handle(req, res).catch((error) => {
       const status = error instanceof Refused ? error.status : 500;
-      const envelope = { success: false, status, error: { code: status * 10, error: error.message } };
+      // The token service speaks as RFC 6749 section 5.2 wants it.
+      const envelope =
+        req.url === TOKEN
+          ? { error: error.message, error_description: 'it is refused' }
+          : { success: false, status, error: { code: status * 10, error: error.message } };
       res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(envelope));
     });
   };
@@ -85,6 +130,10 @@ export async function openCidaas(options: TenantOptions = {}) {
     calls,
     ...heard,
     ...faults.knobs,
+    /** What people do there themselves. */
+    changes: openChanges(tenant),
+    webhooks: { ...webhooks, ...webhooks.knobs },
+    signing,
     /** No token that was given out so far is good any more. */
     forgetTokens: () => tokens.clear(),
     /** Whether this password lets this person in. What another service has found right is hashed anew. */
@@ -92,7 +141,7 @@ export async function openCidaas(options: TenantOptions = {}) {
       const account = tenant.byIdentifier(email);
       if (!account?.password || account.userStatus !== 'VERIFIED') return false;
       const { custom } = tenant.settings;
-      if (!(await opens(account.password, password, custom))) return false;
+      if (!(await opensFor(account, password))) return false;
       if (account.password.algorithmTypeId === custom?.algorithm) account.password = await rehashed(password);
       return true;
     },

@@ -1,13 +1,18 @@
 /** The calls that the stand-in takes, each with the scope it wants. */
 import { imported, SYSTEM_FIELDS } from './bulk.ts';
 import type { Account, Tenant } from './tenant.ts';
+import type { WebhookSetup, Webhooks } from './webhooks.ts';
+import { newSetup, problemWithSetup } from './webhooks.ts';
 
 export interface Call {
   readonly tenant: Tenant;
   /** What stands in the path's braces. */
   readonly at: string;
   readonly body: unknown;
+  /** What stands in the second ones. */
+  readonly second: string;
   readonly heard: Heard;
+  readonly webhooks: Webhooks;
 }
 
 /** What it was asked for. */
@@ -51,7 +56,9 @@ const membersOf = (body: unknown, known: readonly string[]) => {
   if (unknown !== undefined) throw new Refused(400, `unknown field ${unknown}`);
   return body as Record<string, unknown>;
 };
-const shown = ({ password: _secret, place: _place, ...account }: Account) => account;
+function shown({ settings }: Tenant, { password: _secret, place: _place, groups, ...account }: Account) {
+  return settings.hidesGroups ? account : { ...account, groups };
+}
 const success = (data?: object) => ({
   status: 200,
   body: { success: true, status: 200, ...(data && { data }) },
@@ -84,7 +91,8 @@ function update(call: Call) {
     else identity[name] = value;
   }
   Object.assign(account.customFields, customFields);
-  return success(shown(account));
+  call.tenant.tellOurs('email' in fields ? 'EMAIL_CHANGED' : 'ACCOUNT_MODIFIED', account.sub);
+  return success(shown(call.tenant, account));
 }
 
 function changeStatus(call: Call) {
@@ -94,6 +102,8 @@ function changeStatus(call: Call) {
     throw new Refused(400, 'invalid status transition');
   }
   account.userStatus = String(userStatus);
+  const event = userStatus === 'VERIFIED' ? 'ACCOUNT_ACTIVATED' : 'ACCOUNT_DEACTIVATED';
+  call.tenant.tellOurs(event, account.sub);
   return success();
 }
 
@@ -111,7 +121,7 @@ function list({ tenant, body }: Call) {
       provider: _self,
       ...system
     } = account.identities.find(({ provider }) => provider === 'self') ?? account.identities[0] ?? {};
-    return { ...shown(account), system, sort: [1_700_000_000_000, account.place] };
+    return { ...shown(tenant, account), system, sort: [1_700_000_000_000, account.place] };
   });
   return { status: 200, body: { users } };
 }
@@ -125,7 +135,36 @@ function join(call: Call) {
   const account = accountAt({ ...call, at: String(sub) });
   const wanted = roles as string[];
   if (!wanted.every((role) => allowed.includes(role))) throw new Refused(417, 'role not allowed');
-  account.groups = [...account.groups.filter((one) => one.groupId !== id), { groupId: id, roles: wanted }];
+  const others = account.groups.filter((one) => one.groupId !== id);
+  const isNew = others.length === account.groups.length;
+  account.groups = [...others, { groupId: id, roles: wanted }];
+  tenant.tellOurs(isNew ? 'GROUP_USER_ROLE_ADDED' : 'GROUP_USER_ROLE_UPDATED', account.sub);
+  return success();
+}
+
+function leave({ tenant, at, second }: Call) {
+  const id = decodeURIComponent(at);
+  const account = tenant.bySub(decodeURIComponent(second));
+  if (!account?.groups.some(({ groupId }) => groupId === id))
+    throw new Refused(404, 'user group map not found');
+  account.groups = account.groups.filter(({ groupId }) => groupId !== id);
+  tenant.tellOurs('GROUP_USER_ROLE_REMOVED', account.sub);
+  return success();
+}
+
+const SETUP = ['auth_type', 'url', 'events', 'apikeyDetails', 'totpDetails', 'cidaasAuthDetails', 'disable'];
+
+function subscribe({ body, webhooks }: Call) {
+  const given = membersOf(body, SETUP) as unknown as Omit<WebhookSetup, 'id'>;
+  const problem = problemWithSetup(given, [...webhooks.setups.values()]);
+  if (problem) throw new Refused(400, problem);
+  const setup = newSetup(given);
+  webhooks.setups.set(setup.id, setup);
+  return { status: 201, body: { success: true, status: 201, data: setup } };
+}
+
+function unsubscribe({ at, webhooks }: Call) {
+  if (!webhooks.setups.delete(at)) throw new Refused(404, 'webhook not found');
   return success();
 }
 
@@ -152,7 +191,7 @@ export const ROUTES: readonly Route[] = [
     method: 'GET',
     path: /^\/user-srv\/users\/([^/]+)$/,
     scope: 'cidaas:users_read',
-    answer: (call) => success(shown(accountAt(call))),
+    answer: (call) => success(shown(call.tenant, accountAt(call))),
   },
   {
     method: 'POST',
@@ -175,7 +214,9 @@ export const ROUTES: readonly Route[] = [
     path: /^\/users-srv\/user\/purge\/([^/]+)$/,
     scope: 'cidaas:users_delete',
     answer: (call) => {
-      call.tenant.remove(accountAt(call).sub);
+      const { sub } = accountAt(call);
+      call.tenant.remove(sub);
+      call.tenant.tellOurs('ACCOUNT_DELETED', sub);
       return { status: 202, body: { success: true, status: 202 } };
     },
   },
@@ -185,6 +226,25 @@ export const ROUTES: readonly Route[] = [
     path: /^\/groups-srv\/usergroups\/([^/]+)\/users$/,
     scope: 'cidaas:groups_write',
     answer: join,
+  },
+  {
+    method: 'DELETE',
+    path: /^\/groups-srv\/usergroups\/([^/]+)\/users\/([^/]+)$/,
+    scope: 'cidaas:groups_write',
+    answer: leave,
+  },
+  { method: 'POST', path: /^\/webhook-srv\/webhooks$/, scope: 'cidaas:webhook_write', answer: subscribe },
+  {
+    method: 'GET',
+    path: /^\/webhook-srv\/webhooks$/,
+    scope: 'cidaas:webhook_read',
+    answer: ({ webhooks }) => ({ status: 200, body: { data: [...webhooks.setups.values()] } }),
+  },
+  {
+    method: 'DELETE',
+    path: /^\/webhook-srv\/webhooks\/([^/]+)$/,
+    scope: 'cidaas:webhook_delete',
+    answer: unsubscribe,
   },
   {
     method: 'POST',

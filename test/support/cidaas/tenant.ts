@@ -29,6 +29,10 @@ export interface TenantOptions {
   readonly groups?: Readonly<Record<string, readonly string[]>>;
   /** What the app may ask for. */
   readonly scopes?: readonly string[];
+  /** Whether the bulk import empties what an update does not send: nothing is documented of it. */
+  readonly isEmptying?: boolean;
+  /** Whether the answers about a user name their groups. */
+  readonly hidesGroups?: boolean;
   /** Who checks passwords of this algorithm, and where. */
   readonly custom?: { readonly algorithm: string; readonly url: string };
 }
@@ -41,9 +45,21 @@ export const SCOPES = [
   'cidaas:userupdate',
   'cidaas:users_delete',
   'cidaas:groups_write',
+  'cidaas:webhook_read',
+  'cidaas:webhook_write',
+  'cidaas:webhook_delete',
 ];
 
-export function openTenant(options: TenantOptions) {
+/** The app that calls its API. */
+export const APP = { clientId: 'user-migration', secret: 'a+secret/with:odd %letters' };
+/** One that may check passwords (the password grant). */
+export const PASSWORD_APP = { clientId: 'password-check', secret: 'another secret' };
+
+/** `tell`: something has happened to somebody; `actor` is a sub or a client id. */
+export function openTenant(
+  options: TenantOptions,
+  tell: (event: string, sub: string, actor: string) => void = () => undefined,
+) {
   const accounts = new Map<string, Account>();
   let made = 0;
   const customFields = options.customFields ?? ['footbridge_id', 'footbridge_password', 'legacy_id'];
@@ -54,10 +70,15 @@ export function openTenant(options: TenantOptions) {
     groups: options.groups ?? { shop: ['CUSTOMER', 'SELLER'] },
     scopes: options.scopes ?? SCOPES,
     custom: options.custom,
+    isEmptying: options.isEmptying ?? false,
+    hidesGroups: options.hidesGroups ?? false,
   };
   const same = (a: unknown, b: string) => typeof a === 'string' && a.toLowerCase() === b.toLowerCase();
   return {
     settings,
+    tell,
+    /** The app has done it. */
+    tellOurs: (event: string, sub: string) => tell(event, sub, APP.clientId),
     all: (): readonly Account[] => [...accounts.values()],
     bySub: (sub: string) => accounts.get(sub),
     remove: (sub: string) => accounts.delete(sub),

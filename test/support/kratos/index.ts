@@ -11,9 +11,13 @@ import { openFaults } from './faults.ts';
 import type { Identities, Identity } from './identities.ts';
 import { openIdentities } from './identities.ts';
 import type { SchemaNode } from './identity-schema.ts';
+import type { LoginFlow } from './login-flow.ts';
+import { openLoginFlow } from './login-flow.ts';
 import person from './person.schema.json' with { type: 'json' };
 import type { Logins, MigrationHook } from './sessions.ts';
 import { openLogins } from './sessions.ts';
+import type { People, WebHook } from './web-hook.ts';
+import { openPeople } from './web-hook.ts';
 
 export interface KratosOptions {
   readonly port?: number;
@@ -36,6 +40,15 @@ export interface StandInKratos extends Pick<Faults, 'fail' | 'throttle' | 'dropA
   readonly calls: readonly string[];
   /** Asked for passwords of people with the mark; none by default. */
   setHook(hook: MigrationHook | undefined): void;
+  /** Told of what people do by themselves; nobody by default. */
+  setWebHook(hook: WebHook | undefined): void;
+  readonly people: People;
+  /** Of the public API. */
+  readonly loginFlows: {
+    expire(): void;
+    /** As with the hook `require_verified_address`. */
+    wantVerified(): void;
+  };
   state(): KratosState;
   close(): Promise<void>;
 }
@@ -57,6 +70,13 @@ export async function startKratos(options: KratosOptions = {}): Promise<StandInK
   const identities = openIdentities();
   let { hook } = options;
   const logins = openLogins(identities, { hook: () => hook, now });
+  let wantsVerified = false;
+  const flows = openLoginFlow(logins, { wantsVerified: () => wantsVerified });
+  let webHook: WebHook | undefined;
+  const people = openPeople(
+    () => kept,
+    () => webHook,
+  );
   const faults = openFaults();
   const calls: string[] = [];
   let counted = 0;
@@ -74,7 +94,7 @@ export async function startKratos(options: KratosOptions = {}): Promise<StandInK
     counted++;
     if (calls.length < MAX_CALLS) calls.push(`${request.method} ${url.pathname}`);
     if (!faults.before(request, response)) return;
-    const { status, document, headers } = outcomeOf(kept, request, { url, text, token });
+    const { status, document, headers } = await outcomeOf(kept, request, { url, text, token, flows });
     if (!faults.after(request, response)) return;
     response.writeHead(status, {
       ...(document !== undefined && { 'content-type': 'application/json; charset=utf-8' }),
@@ -105,6 +125,16 @@ export async function startKratos(options: KratosOptions = {}): Promise<StandInK
     setHook: (next) => {
       hook = next;
     },
+    setWebHook: (next) => {
+      webHook = next;
+    },
+    people,
+    loginFlows: {
+      expire: flows.expire,
+      wantVerified: () => {
+        wantsVerified = true;
+      },
+    },
     state: () => stateOf([...identities.byId.values()], counted),
     close: () =>
       new Promise((resolve) => {
@@ -115,13 +145,23 @@ export async function startKratos(options: KratosOptions = {}): Promise<StandInK
 }
 
 interface Given {
+  readonly flows: LoginFlow;
   readonly url: URL;
   readonly text: string;
   readonly token: string | undefined;
 }
 
-function outcomeOf(kept: Kept, { method = '', headers }: IncomingMessage, { url, text, token }: Given) {
+async function outcomeOf(
+  kept: Kept,
+  { method = '', headers }: IncomingMessage,
+  { url, text, token, flows }: Given,
+) {
   try {
+    // Anybody may call it.
+    if (url.pathname.startsWith('/self-service/')) {
+      const answer = await flows.answer(kept, { method, url, headers, body: documentOf(text) });
+      if (answer) return answer;
+    }
     if (token !== undefined && headers.authorization !== `Bearer ${token}`)
       throw new Refused(401, { reason: 'Access credentials are invalid' });
     const call = { method, path: url.pathname, query: url.searchParams, body: documentOf(text) };

@@ -29,8 +29,15 @@ export type LoggedIn =
 
 export interface Logins {
   readonly sessions: Map<string, Session>;
+  /** By the password alone, before anything else is asked for; `unavailable`: the hook does not answer. */
+  firstFactor(identifier: string, password: string): Promise<FirstFactor>;
+  begin(identity: Identity): Session;
   logIn(identifier: string, password: string, code?: string): Promise<LoggedIn>;
 }
+
+export type FirstFactor =
+  | { readonly outcome: 'right'; readonly identity: Identity; readonly wantsCode: boolean }
+  | { readonly outcome: 'wrong' | 'unavailable' };
 
 const FRESH_COST = 4;
 const RETRIES = 2;
@@ -62,8 +69,23 @@ export function openLogins(
     identities.replace({ ...identity, credentials });
   };
 
+  const begin = ({ id: identityId }: Identity): Session => {
+    const session = { id: randomUUID(), identityId, issuedAt: now(), isActive: true };
+    sessions.set(session.id, session);
+    return session;
+  };
+
   return {
     sessions,
+    begin,
+    async firstFactor(identifier, password) {
+      const identity = identities.byIdentifier('password', normalized(identifier));
+      const right = identity && (await isRight(identity, identifier, password));
+      if (identity && right === undefined) return { outcome: 'unavailable' };
+      if (!identity || !right) return { outcome: 'wrong' };
+      const wantsCode = seedOf(identity) !== undefined || hasKeys(identity);
+      return { outcome: 'right', identity, wantsCode };
+    },
     async logIn(identifier, password, code) {
       const identity = identities.byIdentifier('password', normalized(identifier));
       if (identity?.state !== 'active') return { outcome: 'refused' };
@@ -74,9 +96,7 @@ export function openLogins(
       if ((seed || hasKeys(identity)) && code === undefined) return { outcome: 'code-wanted' };
       const expected = seed && codeOfStep(seed, stepAt(now().getTime() / 1_000));
       if ((seed || hasKeys(identity)) && code !== expected) return { outcome: 'refused' };
-      const session = { id: randomUUID(), identityId: identity.id, issuedAt: now(), isActive: true };
-      sessions.set(session.id, session);
-      return { outcome: 'in', identityId: identity.id, sessionId: session.id };
+      return { outcome: 'in', identityId: identity.id, sessionId: begin(identity).id };
     },
   };
 }

@@ -261,6 +261,63 @@ describe('what goes wrong', () => {
   });
 });
 
+describe('an app’s login', () => {
+  const flow = async () => (await call('GET', '/self-service/login/api')).document.id!;
+  interface Submitted {
+    readonly status: number;
+    readonly messages: readonly number[];
+    readonly error: string | undefined;
+  }
+  async function submit(id: string, body: object, headers: Record<string, string> = {}): Promise<Submitted> {
+    const response = await fetch(`${kratos.url}/self-service/login?flow=${id}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    });
+    const { ui, error } = (await response.json()) as {
+      ui?: { messages?: { id: number }[] };
+      error?: { message: string };
+    };
+    return {
+      status: response.status,
+      messages: ui?.messages?.map(({ id: number }) => number) ?? [],
+      error: error?.message,
+    };
+  }
+  const right = { method: 'password', identifier: 'ada', password: 'opensesame' };
+  beforeEach(() => batch(someone('ada')));
+
+  test.each<[string, object, Record<string, string>, object]>([
+    ['a wrong password', { ...right, password: 'x' }, {}, { status: 400, messages: [4_000_006] }],
+    ['a name that nobody has', { ...right, identifier: 'x' }, {}, { status: 400, messages: [4_000_006] }],
+    ['an empty password', { ...right, password: '' }, {}, { status: 400, messages: [] }],
+    ['another method', { ...right, method: 'x' }, {}, { status: 400, messages: [4_010_002] }],
+    ['a cookie', right, { cookie: 'a=b' }, { status: 400, messages: [4_000_001] }],
+  ])('is refused with %s', async (_what, body, headers, answer) => {
+    expect(await submit(await flow(), body, headers)).toMatchObject(answer);
+    expect(kratos.sessions.size).toBe(0);
+  });
+
+  test('is of no flow that there is not, and of nobody who was deactivated', async () => {
+    expect(await submit('x', right)).toMatchObject({ status: 400 });
+    expect(await submit('00000000-0000-4000-8000-000000000000', right)).toMatchObject({
+      status: 404,
+      error: 'Unable to locate the resource',
+    });
+    const ada = kratos.identities.byIdentifier('password', 'ada')!;
+    kratos.identities.replace({ ...ada, state: 'inactive' });
+    const told = { status: 401, error: 'identity is disabled' };
+    expect(await submit(await flow(), right)).toMatchObject(told);
+    expect(await submit(await flow(), { ...right, password: 'x' })).toMatchObject({ status: 400 });
+  });
+
+  test('begins a session, also twice in one flow', async () => {
+    const id = await flow();
+    expect([(await submit(id, right)).status, (await submit(id, right)).status]).toEqual([200, 200]);
+    expect(kratos.sessions.size).toBe(2);
+  });
+});
+
 test('runs as its own process, says where, and ends with whoever started it', async () => {
   const child = spawn(process.execPath, [join(import.meta.dirname, 'process.ts'), '--token', 't'], {
     stdio: ['pipe', 'pipe', 'inherit'],

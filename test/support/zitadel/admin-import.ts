@@ -6,13 +6,14 @@ import type {
 } from '@zitadel/proto/zitadel/admin_pb.js';
 import { AdminService } from '@zitadel/proto/zitadel/admin_pb.js';
 import { ApiError } from './errors.ts';
+import { addGrant } from './grants.ts';
 import type { Call } from './handlers.ts';
 import { handle } from './handlers.ts';
 import type { Link } from './instance.ts';
 import { addUser, assertIdp, assertLinkFree, assertMetadata, linkAdded } from './new-user.ts';
 import { addOrganization } from './organizations.ts';
 import { userById } from './user-answers.ts';
-import { addGrant, imported } from './users-v1.ts';
+import { imported } from './users-v1.ts';
 import { organizationOf } from './users-v2.ts';
 
 export const importHandlers = handle(AdminService, {

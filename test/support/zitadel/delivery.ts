@@ -83,8 +83,8 @@ export function openSender(instance: Instance): Sender {
     deliveries,
     options,
     eventPayload(event) {
-      const { aggregate, payload } = event;
-      const text = JSON.stringify(payload);
+      const { aggregate } = event;
+      const text = JSON.stringify(instance.told(event));
       return {
         aggregateID: aggregate.id,
         aggregateType: aggregate.type,

@@ -1,5 +1,7 @@
 /** Logins at the stand-in, each as one of ZITADEL's own or a customer's login does it. */
 import type { Browser } from '../browser.ts';
+import type { Account } from './account.ts';
+import { accountOf, registerSelf } from './account.ts';
 import type { Instance } from './instance.ts';
 import type { LoginOutcome } from './login-outcome.ts';
 import { failed } from './login-outcome.ts';
@@ -18,6 +20,10 @@ export interface Drivers {
   ownLogin(loginName: string, password: string): Promise<LoginOutcome>;
   /** At Login V1: of its sessions the API knows nothing. `sessionId`: as newer releases name it. */
   signOutV1(userId: string, sessionId?: string): void;
+  /** Somebody at their own account. */
+  account(userId: string): Account;
+  /** Somebody makes an account; their id. */
+  register(given: Parameters<typeof registerSelf>[2], organization?: string): Promise<string>;
   /** Calls the API as the login does. */
   readonly loginClient: ApiCall;
 }
@@ -38,6 +44,9 @@ export function openDrivers(instance: Instance, oauth: OAuthServer): Drivers {
   };
   return {
     loginClient,
+    account: (userId) => accountOf(instance, userId),
+    register: (given, organization) =>
+      registerSelf(instance, organization ?? [...instance.organizations.keys()][0]!, given),
     loginV1: (given) => loginV1(instance, given),
     loginV2: (browser, organization) =>
       new LoginV2({

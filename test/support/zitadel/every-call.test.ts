@@ -83,9 +83,15 @@ const CALLS: readonly [verb: string, path: string, body?: object, keep?: string]
   ['POST', '/management/v1/projects/_search', {}],
   ['POST', '/management/v1/projects/$project/roles', { roleKey: 'r', displayName: 'R' }],
   ['POST', '/management/v1/projects/$project/roles/_search', {}],
-  ['POST', '/management/v1/users/u/grants', { projectId: '$project', roleKeys: ['r'] }],
+  ['POST', '/management/v1/users/u/grants', { projectId: '$project', roleKeys: ['r'] }, 'grant'],
+  ['GET', '/management/v1/users/u/grants/$grant'],
+  ['PUT', '/management/v1/users/u/grants/$grant', { roleKeys: [] }],
+  ['POST', '/management/v1/users/u/grants/$grant/_deactivate', {}],
+  ['POST', '/management/v1/users/u/grants/$grant/_reactivate', {}],
   ['POST', '/management/v1/users/grants/_search', { queries: [{ userIdQuery: { userId: 'u' } }] }],
   ['POST', '/v2beta/authorizations/search', {}],
+  ['PATCH', '/v2beta/authorizations/$grant', { roleKeys: ['r'] }],
+  ['DELETE', '/management/v1/users/u/grants/$grant'],
   ['POST', '/management/v1/actions', ACTION, 'action'],
   ['GET', '/management/v1/actions/$action'],
   ['POST', '/management/v1/actions/_search', { queries: [{ actionNameQuery: { name: 'f' } }] }],
@@ -96,7 +102,12 @@ const CALLS: readonly [verb: string, path: string, body?: object, keep?: string]
   ['POST', '/v2/organizations/_search', { queries: [{ nameQuery: { name: 'Acme' } }] }],
   ['GET', '/management/v1/orgs/me'],
   ['POST', '/admin/v1/orgs/_search', {}],
-  ['POST', '/v2/sessions', { checks: { user: { userId: 'u' } } }, 'session'],
+  [
+    'POST',
+    '/v2/sessions',
+    { checks: { user: { userId: 'u' } }, metadata: { footbridge_check: 'eA==' }, lifetime: '60s' },
+    'session',
+  ],
   ['GET', '/v2/sessions/$session'],
   ['POST', '/v2/sessions/search', {}],
   ['DELETE', '/v2/sessions/$session', {}],
@@ -107,6 +118,17 @@ const CALLS: readonly [verb: string, path: string, body?: object, keep?: string]
   ['GET', '/v2/settings'],
   ['GET', '/admin/v1/instances/me'],
   ['POST', '/admin/v1/events/_search', { asc: true, limit: 5 }],
+  [
+    'POST',
+    '/admin/v1/events/_search',
+    {
+      asc: true,
+      limit: 5,
+      from: '2026-01-01T00:00:00Z',
+      eventTypes: ['user.human.added'],
+      aggregateTypes: ['user'],
+    },
+  ],
   ['POST', '/admin/v1/events/types/_search', {}],
   ['POST', '/auth/v1/permissions/zitadel/me/_search', {}],
   [
@@ -167,7 +189,7 @@ test('every answer is a message of its method', async () => {
     const text = await answer.text();
     if (!answer.ok) failed.push(`${verb} ${path}: ${text.slice(0, 300)}`);
     const said = answer.ok ? JSON.parse(text) : {};
-    if (keep) known[keep] = said.id ?? said.sessionId ?? said.organizationId;
+    if (keep) known[keep] = said.id ?? said.sessionId ?? said.organizationId ?? said.userGrantId;
   }
   expect(failed).toEqual([]);
   expect([zitadel.faults, zitadel.violations]).toEqual([[], []]);

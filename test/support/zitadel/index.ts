@@ -13,6 +13,7 @@ import { openDrivers } from './drivers.ts';
 import { type EventQueue, openEventQueue } from './event-queue.ts';
 import { openExecutions } from './executions.ts';
 import { factorHandlers } from './factors.ts';
+import { grantHandlers } from './grants.ts';
 import type { Handler } from './handlers.ts';
 import { idpHandlers } from './idps.ts';
 import { Instance } from './instance.ts';
@@ -62,6 +63,7 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map([
   ...userHandlers,
   ...factorHandlers,
   ...userV1Handlers,
+  ...grantHandlers,
   ...idpHandlers,
   ...organizationHandlers,
   ...actionHandlers,

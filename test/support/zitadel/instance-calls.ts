@@ -48,11 +48,13 @@ export const instanceHandlers = [
           (!aggregateId || event.aggregate.id === aggregateId) &&
           (aggregateTypes.length === 0 || aggregateTypes.includes(event.aggregate.type)) &&
           (!resourceOwner || event.aggregate.resourceOwner === resourceOwner) &&
-          Date.parse(event.createdAt) >= since &&
+          // Not what happened at that very moment.
+          Date.parse(event.createdAt) > since &&
           (!range?.until || Date.parse(event.createdAt) <= Date.parse(range.until)),
       );
       const ordered = asc ? all : all.reverse();
-      return { events: ordered.slice(0, Math.min(limit || MOST_EVENTS, MOST_EVENTS)).map(shown) };
+      const most = Math.min(limit || MOST_EVENTS, MOST_EVENTS);
+      return { events: ordered.slice(0, most).map((event) => shown(instance, event)) };
     },
     listEventTypes: (_request, { instance }) => ({
       eventTypes: instance.eventTypes.map((type) => ({
@@ -137,8 +139,8 @@ function projectOf(instance: Instance, [id = '', organization]: [string | undefi
   return project;
 }
 
-/** With the whole payload, a password's hash included. */
-const shown = (event: StoredEvent): EventJson => ({
+/** With the whole payload, a password's hash included unless it is hidden. */
+const shown = (instance: Instance, event: StoredEvent): EventJson => ({
   editor: { userId: event.editor, service: 'Management-API' },
   aggregate: {
     id: event.aggregate.id,
@@ -147,6 +149,6 @@ const shown = (event: StoredEvent): EventJson => ({
   },
   sequence: String(event.sequence),
   creationDate: event.createdAt,
-  payload: JSON.parse(JSON.stringify(event.payload)),
+  payload: JSON.parse(JSON.stringify(instance.told(event))),
   type: { type: event.type },
 });

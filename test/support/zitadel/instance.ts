@@ -182,7 +182,11 @@ export class Instance {
   readonly key: InstanceKey;
   readonly now: () => number;
   readonly onEvent: Set<(event: StoredEvent) => void> = new Set();
+  /** Whether events tell the hashes of passwords, to targets and in the list of events. */
+  tellsHashes = true;
+  readonly #sequences = new Map<string, number>();
   #projected = new Map<string, User>();
+  #projectedGrants: readonly Grant[] = [];
   #ids = 0;
 
   constructor(key: InstanceKey, now: () => number) {
@@ -208,10 +212,13 @@ export class Instance {
     event: Pick<StoredEvent, 'type' | 'aggregate'> & { readonly payload?: Record<string, unknown> },
     actor: Pick<Actor, 'userId'>,
   ): StoredEvent {
+    const aggregate = `${event.aggregate.type}/${event.aggregate.id}`;
+    const sequence = (this.#sequences.get(aggregate) ?? 0) + 1;
+    this.#sequences.set(aggregate, sequence);
     const stored = {
       payload: {},
       ...event,
-      sequence: this.events.length + 1,
+      sequence,
       editor: actor.userId,
       createdAt: this.time,
     };
@@ -219,6 +226,7 @@ export class Instance {
     const user = event.aggregate.type === 'user' ? this.users.get(event.aggregate.id) : undefined;
     if (user) Object.assign(user, { sequence: stored.sequence, changedAt: stored.createdAt });
     if (!this.isLagging) this.catchUp(event.aggregate.id);
+    if (!this.isLagging && event.aggregate.type === 'usergrant') this.catchUpGrants();
     for (const listener of this.onEvent) listener(stored);
     return stored;
   }
@@ -237,8 +245,24 @@ export class Instance {
     return [...this.#projected.values()];
   }
 
+  /** Grants as searches see them. */
+  get projectedGrants(): readonly Grant[] {
+    return this.#projectedGrants;
+  }
+
+  catchUpGrants(): void {
+    this.#projectedGrants = structuredClone([...this.grants.values()]);
+  }
+
+  /** What an event says to others. */
+  told({ payload }: Pick<StoredEvent, 'payload'>): Record<string, unknown> {
+    const { encodedHash: _hash, ...rest } = payload;
+    return this.tellsHashes ? payload : rest;
+  }
+
   /** Lets searches see what has happened. */
   catchUp(id?: string): void {
+    if (id === undefined) this.catchUpGrants();
     for (const one of id ? [id] : new Set([...this.users.keys(), ...this.#projected.keys()])) {
       const user = this.users.get(one);
       if (user) this.#projected.set(one, structuredClone(user));

@@ -5,10 +5,10 @@ import { AuthorizationService } from '@zitadel/proto/zitadel/authorization/v2bet
 import { ManagementService } from '@zitadel/proto/zitadel/management_pb.js';
 import { OrganizationService } from '@zitadel/proto/zitadel/org/v2/org_service_pb.js';
 import { alreadyExists, precondition } from './errors.ts';
+import { addGrant, changeGrant, grantById, removeGrant } from './grants.ts';
 import { handle } from './handlers.ts';
 import type { Actor, Instance, Organization } from './instance.ts';
 import { listDetails, listDetailsV1, matchesText, page, userById } from './user-answers.ts';
-import { addGrant, grantById } from './users-v1.ts';
 import { organizationOf } from './users-v2.ts';
 
 export function addOrganization(
@@ -133,13 +133,16 @@ export const organizationHandlers = [
       const grant = addGrant(call, { userId, projectId, projectGrantId: '', roleKeys, organization });
       return { id: grant.id, creationDate: call.instance.time };
     },
-    updateAuthorization({ id = '', roleKeys = [] }, { instance }) {
-      grantById(instance, id).roleKeys = roleKeys;
+    updateAuthorization({ id = '', roleKeys = [] }, { instance, actor }) {
+      changeGrant(instance, grantById(instance, id), [roleKeys, actor]);
       return { changeDate: instance.time };
     },
-    deleteAuthorization({ id = '' }, { instance }) {
+    deleteAuthorization({ id = '' }, { instance, actor }) {
+      const grant = instance.grants.get(id);
       // Whatever is not there is as good as deleted.
-      return instance.grants.delete(id) ? { deletionDate: instance.time } : {};
+      if (!grant) return {};
+      removeGrant(instance, grant, ['user.grant.removed', actor]);
+      return { deletionDate: instance.time };
     },
     listAuthorizations({ filters = [] }, { instance }) {
       const all = [...instance.grants.values()].filter((grant) =>

@@ -3,6 +3,7 @@ import type { SetPasswordJson } from '@zitadel/proto/zitadel/user/v2/password_pb
 import type { UpdateHumanUserRequestJson } from '@zitadel/proto/zitadel/user/v2/user_service_pb.js';
 import { UserService } from '@zitadel/proto/zitadel/user/v2/user_service_pb.js';
 import { invalid, notFound, precondition } from './errors.ts';
+import { removeGrant } from './grants.ts';
 import type { Call } from './handlers.ts';
 import { handle } from './handlers.ts';
 import type { Instance, Organization, User } from './instance.ts';
@@ -133,10 +134,10 @@ export const userHandlers = handle(UserService, {
 /** Takes a user away with all that hangs on them, their sessions' user included. */
 export function removeUser({ instance, actor }: Call, user: User): void {
   instance.users.delete(user.id);
-  for (const grant of instance.grants.values())
-    if (grant.userId === user.id) instance.grants.delete(grant.id);
   const idpLinks = user.links.map(({ idpId, userId }) => ({ idpConfigId: idpId, userId }));
   instance.userEvent(user, ['user.removed', { userName: user.username, idpLinks }], actor);
+  for (const grant of instance.grants.values())
+    if (grant.userId === user.id) removeGrant(instance, grant, ['user.grant.cascade.removed', actor]);
 }
 
 export function moved({ instance, actor }: Call, user: User, [state, event]: [User['state'], string]) {

@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import { passwordSettings } from '../../../src/credentials/password-settings.ts';
 import { openPasswords } from '../../../src/credentials/passwords.ts';
 import { cidaasSettings } from '../../../src/targets/cidaas/cidaas-settings.ts';
+import { EVENT_NAMES } from '../../../src/targets/cidaas/events.ts';
 import { cidaas } from '../../../src/targets/cidaas/index.ts';
 import { hashReader, openTargets, TARGET_KINDS } from '../../../src/targets/index.ts';
 import { oneTargetSettings, targetSettings } from '../../../src/targets/target-settings.ts';
@@ -95,15 +96,25 @@ describe('docs/targets/cidaas.md', () => {
   const page = readFileSync(new URL('../../../docs/targets/cidaas.md', import.meta.url), 'utf8');
 
   test('shows settings that are accepted', () => {
-    const [, text = ''] = /^```yaml\n([\s\S]*?)^```/m.exec(page) ?? [];
-    const { targets } = parse(text.replaceAll(/\$\{\w+\}/g, 'a-secret')) as { targets: unknown };
-    expect(targetSettings.safeParse(targets).error).toBeUndefined();
+    const texts = [...page.matchAll(/^```yaml\n([\s\S]*?)^```/gm)].map(([, text]) => text!);
+    const documents = texts.map((text) => parse(text.replaceAll(/\$\{\w+\}/g, 'a-secret')));
+    const wrong = documents.map((given: { targets?: unknown; cidaas?: unknown }) =>
+      given.targets === undefined
+        ? cidaasSettings.safeParse(given.cidaas).error
+        : targetSettings.safeParse(given.targets).error,
+    );
+    expect(wrong).toEqual([undefined, undefined, undefined]);
+  });
+
+  test('names every event to be told of', () => {
+    const [, text = ''] = /"events": (\[[^\]]*\])/.exec(page) ?? [];
+    expect(JSON.parse(text)).toEqual(EVENT_NAMES);
   });
 
   test('names only settings of cidaas that there are', () => {
     const named = [...page.matchAll(/`cidaas\.([\w.]+)`/g)].map(([, path]) => path!.split('.'));
-    const all = { ...cidaasSettings.parse({}), customAlgorithm: '', scope: '' };
-    const paths: object = { ...all.paths, unlink: '' };
+    const all = { ...cidaasSettings.parse({}), customAlgorithm: '', scope: '', passwordCheck: {} };
+    const paths: object = { ...all.paths, unlink: '', ...all.events };
     expect(named.length).toBeGreaterThan(8);
     expect(
       named.filter(([first, second]) => !(first! in all) || (second !== undefined && !(second in paths))),

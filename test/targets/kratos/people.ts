@@ -85,7 +85,7 @@ export function targetAt(url: string, { api = {}, settings = { traits: TRAITS } 
     displayName: 'New',
     loginUrl: 'https://id.example/',
     api: { url, open: true, identityProvider: PROVIDER, perSecond: 1_000, ...api },
-    kratos: settings,
+    kratos: { publicUrl: process.env.KRATOS_PUBLIC_URL ?? url, ...settings },
   });
   const { accepts, ...own } = target;
   return { ...kind, ...own, accepts: accepts ?? kind.accepts };

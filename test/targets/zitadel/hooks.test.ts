@@ -297,7 +297,9 @@ describe('an event', () => {
     ['user.deactivated', { kind: 'deactivated', targetUserId: 'u1', editor: 'editor' }],
     ['user.reactivated', { kind: 'reactivated', targetUserId: 'u1', editor: 'editor' }],
     ['user.removed', { kind: 'removed', targetUserId: 'u1', editor: 'editor' }],
-    ['user.human.email.changed', { kind: 'ignored' }],
+    ['user.human.email.changed', { kind: 'changed' }],
+    ['user.human.password.hash.updated', { kind: 'ignored' }],
+    ['user.grant.added', { kind: 'ignored' }],
     ['__proto__', { kind: 'ignored' }],
     ['toString', { kind: 'ignored' }],
   ])('%s is read', (type, call) => {
@@ -311,7 +313,10 @@ describe('an event', () => {
     const provedAt = Date.parse('2026-01-02T03:04:05Z') / 1_000;
 
     test('says whose it is to be, and that nothing is proved yet', () => {
-      const named = { kind: 'session-started', targetSessionId: 's1', targetUserId: 'u1' };
+      const named = {
+        ...{ kind: 'session-started', targetSessionId: 's1', targetUserId: 'u1' },
+        editor: 'editor',
+      };
       expect(of('session.user.checked', { userID: 'u1', checkedAt: '2026-01-02T03:04:05Z' })).toEqual(named);
       expect(of('session.user.checked', encoded({ userID: 'u1' }))).toEqual(named);
       for (const payload of [{}, { userID: 7 }, { userID: '' }, { userID: 'a\0b' }])
@@ -321,7 +326,7 @@ describe('an event', () => {
     test.each(['session.password.checked', 'session.intent.checked', 'session.webAuthN.checked'])(
       '%s says that it is proved, and when',
       (type) => {
-        const proved = { kind: 'session-started', targetSessionId: 's1', provedAt };
+        const proved = { kind: 'session-started', targetSessionId: 's1', provedAt, editor: 'editor' };
         expect(of(type, { checkedAt: '2026-01-02T03:04:05.9Z' })).toEqual(proved);
         expect(of(type)).toEqual(proved);
         expect(of(type, { checkedAt: 'no time' })).toEqual(proved);

@@ -4,7 +4,9 @@ import type { TargetUser } from '../../../src/targets/connection.ts';
 import { importData } from '../../../src/targets/zitadel/bulk.ts';
 import type { FittingUser } from '../../../src/targets/zitadel/fitting.ts';
 import { fit } from '../../../src/targets/zitadel/fitting.ts';
+import * as grants from '../../../src/targets/zitadel/grant-messages.ts';
 import * as messages from '../../../src/targets/zitadel/messages.ts';
+import * as sessions from '../../../src/targets/zitadel/session-messages.ts';
 import { problemsOf } from '../../support/zitadel/protobuf.ts';
 import { anna, everything } from './people.ts';
 
@@ -26,9 +28,13 @@ const ALL: Readonly<Record<string, messages.Message>> = {
   'a link': messages.addLink('1', link, '9'),
   'a link taken away': messages.removeLink('1', link),
   metadata: messages.setMetadata('1', [['legacy_id', '7']], '9'),
-  'a grant': messages.addGrant('1', grant, '9'),
-  'looking for a grant': messages.findGrants('1', grant, '9'),
-  'the roles of a grant': messages.setRoles('1', { id: '5', roles: ['editor'] }, '9'),
+  'a grant': grants.addGrant('1', grant, '9'),
+  'looking for a grant': grants.findGrants('1', grant, '9'),
+  'the roles of a grant': grants.setRoles('1', { id: '5', roles: ['editor'] }, '9'),
+  'grants of a user': grants.listGrants('1', { offset: 100, limit: 100 }, '9'),
+  'one grant': grants.getGrant('1', 'none', '9'),
+  'a grant taken away': grants.removeGrant('1', '5', '9'),
+  'a grant that holds again': grants.reactivateGrant('1', '5', '9'),
   'a user by id': messages.getUser('a b/c'),
   'links of a user': messages.findLinks('1'),
   'methods of a user': messages.findMethods('1'),
@@ -48,12 +54,16 @@ const ALL: Readonly<Record<string, messages.Message>> = {
   ),
   'a number taken away': messages.removePhone('1', '9'),
   'looking for events': messages.findLinkEvents(1_000),
+  'what has become of users': messages.listUserEvents('2026-01-02T03:04:05.678Z', 1_000),
+  'how a grant began': messages.findGrantAdded('5'),
   'our organization': messages.myOrganization,
   'our user': messages.myUser,
   'our rights': messages.myPermissions,
-  'sessions of a user': messages.findSessions('1', { offset: 100, limit: 100 }),
-  'a session': messages.getSession('1'),
-  'the end of a session': messages.deleteSession('1'),
+  'sessions of a user': sessions.findSessions('1', { offset: 100, limit: 100 }),
+  'a session': sessions.getSession('1'),
+  'the end of a session': sessions.deleteSession('1'),
+  'the end of a session by its token': sessions.deleteSession('1', 'token'),
+  'a session that checks a password': sessions.checkingSession('1', 'x'.repeat(200)),
   deactivation: messages.deactivate('1'),
   reactivation: messages.reactivate('1'),
   removal: messages.remove('1'),
@@ -66,11 +76,13 @@ describe('ZITADEL’s protobufs', () => {
   });
 
   test('have every message there is', () => {
-    const made = Object.keys(messages).filter(
-      (name) => !['send', 'grantBody', 'LINK_ADDED', 'PLACEHOLDER_MARK'].includes(name),
-    );
-    // `addHumanUser` stands there twice, and `importData` comes from another file.
-    expect(Object.keys(ALL)).toHaveLength(made.length + 2);
+    const made = [messages, grants, sessions]
+      .flatMap((file) => Object.keys(file))
+      .filter(
+        (name) => !['send', 'grantBody', 'LINK_ADDED', 'PLACEHOLDER_MARK', 'CHECK_MARK'].includes(name),
+      );
+    // `addHumanUser` and `deleteSession` stand there twice, and `importData` comes from another file.
+    expect(Object.keys(ALL)).toHaveLength(made.length + 3);
   });
 
   test('would tell of a misspelt field, of a wrong path and of a broken rule', () => {

@@ -8,7 +8,7 @@ import { openKeyring } from '../../../src/store/encryption.ts';
 import { openTargets } from '../../../src/targets/index.ts';
 import type { StepResult } from '../../../src/targets/run-setup.ts';
 import { runSteps, undoAll } from '../../../src/targets/run-setup.ts';
-import type { OurClient, Setup } from '../../../src/targets/setup.ts';
+import type { OurClient, Setup, SetupDeps } from '../../../src/targets/setup.ts';
 import type { Target } from '../../../src/targets/target.ts';
 import { targetSettings } from '../../../src/targets/target-settings.ts';
 import { openStage as openFront } from '../../provider/harness.ts';
@@ -17,6 +17,8 @@ import type { Zitadel } from '../../support/zitadel/index.ts';
 import { openZitadel } from '../../support/zitadel/index.ts';
 
 export const CLIENT_SECRET = 'CANARY-client-secret-0123456789';
+
+type Deps = Partial<Pick<SetupDeps, 'client' | 'nowMs' | 'isSynced'>>;
 
 export interface SetupStage {
   readonly zitadel: Zitadel;
@@ -27,10 +29,14 @@ export interface SetupStage {
   readonly client: OurClient;
   /** The same target every time, with other settings. */
   target(more?: object): Target;
-  open(more?: object, deps?: { readonly client?: OurClient; readonly nowMs?: () => number }): Setup;
+  open(more?: object, deps?: Deps): Setup;
   /** What every step came to, by its id. */
-  run(options: { readonly execute: boolean }, more?: object): Promise<Record<string, StepResult['outcome']>>;
-  results(options: { readonly execute: boolean }, more?: object): Promise<StepResult[]>;
+  run(
+    options: { readonly execute: boolean },
+    more?: object,
+    deps?: Deps,
+  ): Promise<Record<string, StepResult['outcome']>>;
+  results(options: { readonly execute: boolean }, more?: object, deps?: Deps): Promise<StepResult[]>;
   tearDown(more?: object): Promise<Record<string, string>>;
   /** What was asked of ZITADEL since then, without what only reads. */
   writesSince(count: number): string[];
@@ -75,12 +81,16 @@ export async function openSetupStage({ withFront = false } = {}): Promise<SetupS
     const one = target(more);
     return one.openSetup!(one, { db, keyring, issuer, client, ...deps });
   };
-  const within = async <T>(more: object | undefined, work: (setup: Setup) => Promise<T>): Promise<T> => {
-    const setup = open(more);
+  const within = async <T>(
+    more: object | undefined,
+    work: (setup: Setup) => Promise<T>,
+    deps: Deps = {},
+  ): Promise<T> => {
+    const setup = open(more, deps);
     return work(setup).finally(() => setup.close());
   };
-  const results: SetupStage['results'] = (options, more) =>
-    within(more, async (setup) => runSteps(await setup.steps(), options));
+  const results: SetupStage['results'] = (options, more, deps) =>
+    within(more, async (setup) => runSteps(await setup.steps(), options), deps);
   return {
     zitadel,
     issuer,
@@ -91,8 +101,8 @@ export async function openSetupStage({ withFront = false } = {}): Promise<SetupS
     target,
     open,
     results,
-    run: async (options, more) =>
-      Object.fromEntries((await results(options, more)).map(({ id, outcome }) => [id, outcome])),
+    run: async (options, more, deps) =>
+      Object.fromEntries((await results(options, more, deps)).map(({ id, outcome }) => [id, outcome])),
     tearDown: (more) =>
       within(more, async (setup) => {
         const undone = await undoAll(setup, { db, target: 'main' }, { execute: true });

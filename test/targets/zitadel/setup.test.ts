@@ -125,6 +125,50 @@ describe('the setup', () => {
     expect(execution('event/user.deactivated')).toEqual([named('events').id]);
   });
 
+  describe('lets ZITADEL tell of every change of users', () => {
+    const OF_SYNC = ['user.human.profile.changed', 'user.human.added', 'user.locked', 'user.grant.removed'];
+
+    test('where sync keeps the two equal, and says what is missing where it did not before', async () => {
+      await stage.run({ execute: true });
+      for (const event of OF_SYNC) expect(execution(`event/${event}`)).toEqual([]);
+      const found = await stage.results({ execute: false }, undefined, { isSynced: true });
+      expect(found.filter(({ outcome }) => outcome === 'to-do')).toMatchObject([{ id: 'execution:events' }]);
+      await stage.run({ execute: true }, undefined, { isSynced: true });
+      for (const event of [...OF_SYNC, 'user.deactivated'])
+        expect(execution(`event/${event}`)).toEqual([named('events').id]);
+      expect(execution('event/user.idp.link.added')).toEqual([]);
+      const again = await stage.run({ execute: true }, undefined, { isSynced: true });
+      expect(outcomes(again)).toEqual(['there']);
+    });
+
+    test('behind what is called there for a whole group, and takes only itself away again', async () => {
+      const theirs = await theirTarget();
+      const condition = { event: { group: 'user.grant' } };
+      await ask('PUT', '/v2/actions/executions', { condition, targets: [theirs] });
+      await stage.run({ execute: true }, undefined, { isSynced: true });
+      expect(execution('event/user.grant.added')).toEqual([theirs, named('events').id]);
+      await stage.tearDown();
+      for (const event of OF_SYNC) expect(execution(`event/${event}`)).toEqual([]);
+      expect(execution('event/user.grant.*')).toEqual([theirs]);
+    });
+
+    test('and needs the right to take roles only then', async () => {
+      const users = { grants: [{ role: 'a', project: 'p', roles: ['a'] }] };
+      const asked = async (isSynced: boolean) => {
+        const { token } = stage.zitadel.oauth.addServiceUser({ roles: ['IAM_OWNER_VIEWER'] });
+        const setup = stage.open({ users, api: { url: stage.zitadel.url, token } }, { isSynced });
+        const { sentence } = await setup
+          .checks()
+          .find(({ id }) => id === 'permissions')!
+          .run();
+        await setup.close();
+        return sentence;
+      };
+      expect(await asked(true)).toContain('user.grant.delete');
+      expect(await asked(false)).not.toContain('user.grant.delete');
+    });
+  });
+
   test('shows typed passwords only where the settings ask for it, and only so that a refusal holds', async () => {
     await stage.run({ execute: true }, { move: { typedPasswords: true } });
     expect(named('session')).toMatchObject({ kind: 'call', interruptOnError: true });

@@ -24,7 +24,7 @@ const PATH = '/v2/actions/executions';
 export async function executionSteps(context: Context): Promise<Step[]> {
   const plans = plansFor(context.target);
   const known = plans.length > 0 ? await knownEvents(context) : undefined;
-  return plans.map((plan) => executionStep(context, plan, conditionsOf(plan, context.target, known)));
+  return plans.map((plan) => executionStep(context, plan, conditionsOf(plan, context, known)));
 }
 
 /** Undefined where ZITADEL does not tell. */

@@ -2,9 +2,10 @@
  * When ZITADEL calls which of our hooks, and how: an Actions V2 target for each, and its executions. `call` takes our
  * answer into what ZITADEL does; `webhook` only whether there was a good one; `async` does not wait.
  */
+import type { SetupDeps } from '../../setup.ts';
 import type { Target } from '../../target.ts';
 import { HOOK_CONDITIONS } from '../hooks.ts';
-import { SESSION_EVENTS } from '../hooks-events.ts';
+import { SESSION_EVENTS, SYNC_EVENTS } from '../hooks-events.ts';
 
 /** `zitadel.action.v2.Condition` as JSON. */
 export type Condition =
@@ -38,7 +39,7 @@ export const HOOK_PLANS: readonly HookPlan[] = [
   },
   {
     hook: 'events',
-    what: 'ZITADEL tells us what has happened to a user: made, linked, a new password, deactivated, removed; and, with `sessions.follow`, of every session that begins and ends.',
+    what: 'ZITADEL tells us what has happened to a user: made, linked, a new password, deactivated, removed; with `sessions.follow` of every session that begins and ends; and for sync of every change of them and of their roles.',
     why: 'So what it could not take at the login is stored now, both sides stay the same, and whoever logs out there is logged out here. It waits for our answer, and errors interrupt: then an event that we could not take is delivered again for some minutes.',
     how: 'webhook',
     interruptOnError: true,
@@ -90,10 +91,15 @@ const PACKAGES: Readonly<Record<string, string>> = {
 /** Names of newer releases, for events that the older ones call otherwise. */
 const NEWER_EVENTS = /^user\.idp\./;
 
+interface ForWhat {
+  readonly target: Pick<Target, 'sessions'>;
+  readonly deps: Pick<SetupDeps, 'isSynced'>;
+}
+
 /** Of the names that events have had, those that ZITADEL knows; those of most releases where it does not tell. */
 export function conditionsOf(
   { hook }: HookPlan,
-  { sessions }: Pick<Target, 'sessions'>,
+  { target: { sessions }, deps: { isSynced = false } }: ForWhat,
   known: ReadonlySet<string> | undefined,
 ): Condition[] {
   const {
@@ -102,11 +108,12 @@ export function conditionsOf(
     event = [],
   } = HOOK_CONDITIONS[hook] as Partial<Record<'request' | 'response' | 'event', readonly string[]>>;
   const isKnown = (name: string) => (known ? known.has(name) : !NEWER_EVENTS.test(name));
-  const isWanted = (name: string) => isKnown(name) && (sessions.follow || !SESSION_EVENTS.includes(name));
+  const isOfUse = (name: string) =>
+    (sessions.follow || !SESSION_EVENTS.includes(name)) && (isSynced || !SYNC_EVENTS.includes(name));
   return [
     ...request.map((name) => ({ request: { method: methodOf(name) } })),
     ...response.map((name) => ({ response: { method: methodOf(name) } })),
-    ...event.filter(isWanted).map((name) => ({ event: { event: name } })),
+    ...event.filter((name) => isKnown(name) && isOfUse(name)).map((name) => ({ event: { event: name } })),
   ];
 }
 

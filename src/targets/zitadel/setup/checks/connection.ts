@@ -46,7 +46,7 @@ async function version({ api }: Context): Promise<Finding> {
 }
 
 /** What the calls of this setup and of moving people need, as ZITADEL's API names it. */
-function neededOf({ target }: Context): string[] {
+function neededOf({ target, deps: { isSynced = false } }: Context): string[] {
   const isInstance = target.setup.scope === 'instance';
   const own = isInstance ? ['iam.idp', 'iam.policy'] : ['org.idp', 'policy'];
   return [
@@ -58,6 +58,7 @@ function neededOf({ target }: Context): string[] {
     ...(target.sessions.end || target.sessions.follow ? ['session.read'] : []),
     ...(target.sessions.end ? ['session.delete'] : []),
     ...(target.users.grants.length > 0 ? ['user.grant.read', 'user.grant.write', 'project.role.read'] : []),
+    ...(target.users.grants.length > 0 && isSynced ? ['user.grant.delete'] : []),
     ...(target.setup.loginVersions.includes('v1')
       ? ['org.action.read', 'org.action.write', 'org.action.delete', 'org.flow.read', 'org.flow.write']
       : []),
@@ -72,7 +73,7 @@ async function permissions(context: Context): Promise<Finding> {
   return {
     verdict: 'wrong',
     sentence: `The token may not: ${missing.join(', ')}.`,
-    todo: 'Make its user an administrator of the instance with the role IAM_OWNER while you set up; afterwards IAM_USER_MANAGER is enough to move people.',
+    todo: 'Make its user an administrator of the instance with the role IAM_OWNER while you set up; afterwards IAM_USER_MANAGER is enough to move people; sync needs events.read besides.',
   };
 }
 

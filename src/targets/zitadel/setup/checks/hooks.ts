@@ -40,7 +40,7 @@ async function events(context: Context): Promise<Finding> {
   }
   const plan = plansFor(context.target).find(({ hook }) => hook === 'events');
   if (!plan) return { verdict: 'ok', sentence: 'None is needed.' };
-  const names = conditionsOf(plan, context.target, known).flatMap((one) =>
+  const names = conditionsOf(plan, context, known).flatMap((one) =>
     'event' in one ? [one.event.event] : [],
   );
   const isLinkKnown = names.some((name) => /(idp\.link|externalidp)\.added$/.test(name));
