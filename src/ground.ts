@@ -29,6 +29,8 @@ import type { Db } from './store/db.ts';
 import { openDb } from './store/db.ts';
 import type { Keyring } from './store/encryption.ts';
 import { openKeyring } from './store/encryption.ts';
+import type { ChangeQueue } from './sync/queue/change-queue.ts';
+import { openQueue } from './sync/queue/open-queue.ts';
 import { referenceOf } from './targets/cidaas/password-reference.ts';
 import { openTargets } from './targets/index.ts';
 import { idpIdOf } from './targets/resources.ts';
@@ -52,6 +54,8 @@ export interface Ground {
   /** The legacy stores, and what stands before a primary key in their subjects. */
   readonly stores: readonly StoreSubjects[];
   readonly endings: Endings;
+  /** Where changes of people wait for their turn. Opened when it is first asked. */
+  readonly queue: ChangeQueue;
   /** Told when somebody has to be told of an ending; on a command line nobody is, and a server finds it. */
   readonly courier: { kick: () => void };
 }
@@ -90,6 +94,7 @@ export function openGround(
     unproved,
     issuer: settings.provider.issuer,
     ourIdp,
+    synced: settings.sync.pairs.map(({ target }) => target),
     reference: (target, sub) => referenceOf((text) => keyring.mac('cidaas-password', text), target, sub),
   });
   const mover = openMover({
@@ -109,6 +114,10 @@ export function openGround(
     preparedStatements: settings.database.preparedStatements,
     forMany: true,
     onError: (error) => log.debug({ error }, 'an idle connection was lost'),
+  });
+  const queue = openQueue(settings.sync, {
+    db,
+    onError: (error) => log.warn({ error }, 'the queue of changes is in trouble'),
   });
   const batches = openBatches(db);
   const batchEngine = openBatchEngine({
@@ -137,13 +146,14 @@ export function openGround(
   const mailer = settings.mail && openMailer(settings.mail);
   const close = async () => {
     await mailer?.close();
+    await queue.close();
     await targets.close();
     await passwords.close();
     await directory.close();
     await many.close();
     await db.close();
   };
-  const opened = { settings, log, db, keyring, audit, directory, targets, passwords, mover };
+  const opened = { settings, log, db, keyring, audit, directory, targets, passwords, mover, queue };
   return { ...opened, batches, batchEngine, mailer, stores, endings, courier, close };
 }
 

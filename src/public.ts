@@ -20,6 +20,7 @@ import { targetOfClients } from './provider/clients.ts';
 import type { Front } from './provider/front.ts';
 import { openFront } from './provider/front.ts';
 import { loadKeys } from './provider/keys.ts';
+import type { PasswordDeps } from './provider/login-limits.ts';
 import { openOnward } from './provider/onward.ts';
 import { openPages } from './provider/pages/index.ts';
 import { passwordProof } from './provider/password-proof.ts';
@@ -33,6 +34,7 @@ import type { Watch } from './store/watch.ts';
 import { organizationsRoutes } from './sync/organizations/organizations-routes.ts';
 import { webhooksRoutes } from './sync/webhooks-routes.ts';
 import { idpIdOf } from './targets/resources.ts';
+import { openTwoWay } from './two-way.ts';
 import {
   checkRegularly,
   followBatches,
@@ -51,12 +53,21 @@ export interface PublicParts extends Ground {
 /** What everything that proves passwords and moves people shares. */
 function openMoving(
   parts: PublicParts,
-  { throttle, onSession }: { readonly throttle: Throttle } & Pick<AtLoginDeps, 'onSession'>,
+  {
+    throttle,
+    onSession,
+    carrying,
+    throughTarget,
+  }: {
+    readonly throttle: Throttle;
+    readonly carrying: CarryingDeps;
+    readonly throughTarget: PasswordDeps['throughTarget'];
+  } & Pick<AtLoginDeps, 'onSession'>,
 ) {
   const { settings, db, keyring, audit, directory, targets, passwords, mover, metrics, log } = parts;
   const { issuer, login } = settings.provider;
   const targetOf = targetOfClients(settings.provider, targets);
-  const carry = carryFor(carrying(parts), { byClient: targetOf });
+  const carry = carryFor(carrying, { byClient: targetOf });
   const { failureFloorMs } = login;
   const provePassword = passwordProof({
     db,
@@ -65,6 +76,7 @@ function openMoving(
     throttle,
     failureFloorMs,
     carry,
+    ...(throughTarget ? { throughTarget } : {}),
     onUnusableRecord: unusable(parts),
   });
   const links = openTargetLinks({ db, targets, issuer });
@@ -124,11 +136,16 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
   const scopes = openScopes();
   const beside = openSideBySide({ ...parts, scopes });
   const { legacySessions, targetSessions, backchannel } = beside;
-  const selfLinking = openSelfLinking(parts);
+  const carryingDeps = carrying(parts);
+  const twoWay = openTwoWay({ ...parts, carrying: carryingDeps, onTurns: () => undefined });
+  const selfLinking = openSelfLinking(parts, twoWay.isOn ? twoWay : undefined);
   const throttle = new Throttle(db, keyring, provider.login);
+  const throughTarget = twoWay.isOn ? twoWay.passwords.throughTarget : undefined;
   const { targetOf, carry, provePassword, links, atLogin, onward } = openMoving(parts, {
     throttle,
     onSession: targetSessions.heard,
+    carrying: twoWay.isOn ? { ...carryingDeps, synced: twoWay.passwords.captures } : carryingDeps,
+    throughTarget,
   });
   const jwtIdpTarget = provider.jwtIdp && targets.byName(provider.jwtIdp.target);
   parts.courier.kick = beside.courier.kick;
@@ -170,6 +187,7 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
     ...(selfLinking.claiming ? { claiming: selfLinking.claiming } : {}),
     organizationsOf: selfLinking.organizationsOf,
     carry,
+    ...(throughTarget ? { throughTarget } : {}),
     ...(settings.legacySessions.length > 0 ? { legacySessions, offers } : {}),
     endings: parts.endings,
     watch: beside.loginWatch,
@@ -242,9 +260,10 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
         atLogin,
         nowSeconds,
         onError,
+        onUserEvent: twoWay.onUserEvent,
         onCall: (call) => metrics.hookCalls.inc(call),
       }),
-      webhooksRoutes({ db, targets, onError }),
+      webhooksRoutes({ db, targets, onError, seal: twoWay.seal }),
       organizationsRoutes({ db, targets, resolveToken, nowSeconds, onError }),
       sessionsRoutes({
         apps: settings.legacySessions,
@@ -270,5 +289,7 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
   closers.push(followBatches(parts.batchEngine));
   closers.push(checkRegularly(parts, beside));
   closers.push(linkRegularly(parts, selfLinking));
+  closers.push(linkRegularly(parts, twoWay));
+  twoWay.follow();
   return front;
 }

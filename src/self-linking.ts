@@ -9,6 +9,7 @@ import { openNotices } from './migration/claim-tokens/notice-worker.ts';
 import type { Metrics } from './observability/metrics.ts';
 import type { ClaimingParts } from './provider/claiming/index.ts';
 import type { OrganizationClaim } from './provider/claims.ts';
+import type { FollowingDeps } from './sync/organizations/following.ts';
 import { openFollowing } from './sync/organizations/following.ts';
 import { organizationRolesOf } from './sync/organizations/roles.ts';
 import type { User } from './user.ts';
@@ -31,7 +32,13 @@ const REMINDERS_MS = 5_000;
 /** Webhooks have waited for as long. */
 const EVENTS_MS = 1_000;
 
-export function openSelfLinking(parts: Ground & { readonly metrics: Metrics }): SelfLinking {
+/** What sync does with events about users. */
+export type Hearing = Pick<FollowingDeps, 'onUserEvents' | 'seal' | 'isOnlyWay'>;
+
+export function openSelfLinking(
+  parts: Ground & { readonly metrics: Metrics },
+  hearing: Hearing | undefined,
+): SelfLinking {
   const { settings, db, keyring, directory, targets, mailer, audit, metrics, log } = parts;
   const { claimTokens, provider, pages } = settings;
   const { pseudonym } = audit;
@@ -55,21 +62,6 @@ export function openSelfLinking(parts: Ground & { readonly metrics: Metrics }): 
     },
     onClaim: (outcome) => metrics.claims.inc({ ...outcome }),
   };
-  if (claimTokens.length === 0)
-    return {
-      enforcement,
-      claiming: undefined,
-      organizationsOf: undefined,
-      close: async () => undefined,
-      rounds: [],
-    };
-  const reminders = openReminders({
-    ...issuing,
-    targets,
-    mailer,
-    onError: (error) => log.warn({ error }, 'reminders of the old login’s end could not be sent'),
-    onStopped: (campaign, { code }) => log.warn({ campaign, code }, 'reminders rest for a while'),
-  });
   const following = openFollowing({
     db,
     targets,
@@ -77,7 +69,24 @@ export function openSelfLinking(parts: Ground & { readonly metrics: Metrics }): 
     directory,
     pseudonym,
     onError: (error) => log.warn({ error }, 'memberships could not be read or written'),
+    ...(hearing ? heard(hearing) : {}),
     onTurn: ({ target, result }) => metrics.membershipReads.inc({ target, result }),
+  });
+  const events = { everyMs: EVENTS_MS, round: () => following.round() };
+  if (claimTokens.length === 0)
+    return {
+      enforcement,
+      claiming: undefined,
+      organizationsOf: undefined,
+      close: async () => undefined,
+      rounds: hearing ? [events] : [],
+    };
+  const reminders = openReminders({
+    ...issuing,
+    targets,
+    mailer,
+    onError: (error) => log.warn({ error }, 'reminders of the old login’s end could not be sent'),
+    onStopped: (campaign, { code }) => log.warn({ campaign, code }, 'reminders rest for a while'),
   });
   return {
     enforcement,
@@ -87,7 +96,7 @@ export function openSelfLinking(parts: Ground & { readonly metrics: Metrics }): 
     rounds: [
       { everyMs: SOON_MS, round: () => writeLegacy(writes) },
       { everyMs: SOON_MS, round: () => notices.round() },
-      { everyMs: EVENTS_MS, round: () => following.round() },
+      events,
       { everyMs: REMINDERS_MS, round: () => reminders.round() },
     ],
   };
@@ -109,3 +118,10 @@ function organizationsFor({ settings, db, directory }: Ground): SelfLinking['org
     return [...roles].map(([id, has]) => ({ id, name: names.get(id) ?? id, roles: [...has] }));
   };
 }
+
+/** Only these of it. */
+const heard = ({ onUserEvents, seal, isOnlyWay }: Hearing): Hearing => ({
+  ...(onUserEvents ? { onUserEvents } : {}),
+  ...(seal ? { seal } : {}),
+  ...(isOnlyWay ? { isOnlyWay } : {}),
+});

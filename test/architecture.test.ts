@@ -17,7 +17,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['provider', 'admin'],
   ['config'],
   ['ground'],
-  ['side-by-side', 'self-linking'],
+  ['side-by-side', 'self-linking', 'two-way'],
   ['desk', 'public'],
   ['app'],
   ['main', 'cli', 'run', 'upkeep', 'hash-command', 'progress-line', 'listener'],

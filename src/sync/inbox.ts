@@ -1,9 +1,9 @@
 /** The table `target_events`: what targets tell, once each. Nothing in it is believed: it says only what to read again. */
 import { FootbridgeError } from '../errors.ts';
-import type { Secret } from '../settings.ts';
 import type { Queryable } from '../store/db.ts';
 import { statement } from '../store/db.ts';
 import type { TargetEvent } from '../targets/webhook.ts';
+import type { NewPassword } from './passwords/sealing.ts';
 
 type About = TargetEvent['about'];
 
@@ -29,7 +29,7 @@ export interface UserEventDetail {
 /** How what an event brings of secrets is kept. */
 export type SealEvent = (
   target: string,
-  about: { readonly targetUserId: string; readonly hash: Secret },
+  about: { readonly targetUserId: string; readonly password: NewPassword },
 ) => string;
 
 const PUT = statement(`with put as (insert into target_events (target, id, name, subject, at, detail, done_at)
@@ -64,11 +64,12 @@ export async function putEvents(
 /** As the table has it. Without `seal` a hash is left out. */
 function detailOf(target: string, about: About, seal?: SealEvent): string | null {
   if (about.kind !== 'user') return null;
-  const { change, editor, hash, targetUserId } = about;
+  const { change, editor, hash, password: clear, targetUserId } = about;
+  const password: NewPassword | undefined = clear ? { clear } : hash && { hash };
   const detail: UserEventDetail = {
     change,
     ...(editor === undefined || !isText(editor) ? {} : { editor }),
-    ...(hash && seal ? { sealed: seal(target, { targetUserId, hash }) } : {}),
+    ...(password && seal ? { sealed: seal(target, { targetUserId, password }) } : {}),
   };
   return JSON.stringify(detail);
 }

@@ -5,8 +5,8 @@ import { statement } from '../store/db.ts';
 
 /**
  * `aligning`: both sides are read from end to end for the first time, while changes are followed already; `paused`: changes are
- * taken down and wait; `draining`: what waits is done and nothing new is taken from the legacy store's feeds; `stopped`: nothing
- * is taken down any more.
+ * taken down and wait; `draining`: before the end, what waits is done and neither side is swept any more; `stopped`: nothing is
+ * taken down any more.
  */
 export const PAIR_STATES = ['aligning', 'running', 'paused', 'draining', 'stopped'] as const;
 export type PairState = (typeof PAIR_STATES)[number];
@@ -57,6 +57,10 @@ const SET = statement(`insert into sync_pairs as p (target, state, actor) select
   where p.state = any($4::text[]) returning ${COLUMNS}`);
 const SET_KNOWN = statement(`update sync_pairs set state = $2, actor = $3, since = now()
   where target = $1 and state = any($4::text[]) returning ${COLUMNS}`);
+
+/** Whether there is a way; undefined: it was never started. */
+export const canBecome = (from: PairState | undefined, to: PairState): boolean =>
+  FROM[to].includes(from ?? null);
 
 /** Throws sync_state where there is no way from the present state. */
 export async function setPair(

@@ -14,6 +14,8 @@ export interface ReplayingDeps {
   readonly db: Queryable;
   readonly targets: Pick<Targets, 'webhook'> & { readonly all: readonly Pick<Target, 'name'>[] };
   readonly onError: (error: unknown, where: string) => void;
+  /** Targets that tell in no other way, and whose people wait for it. */
+  readonly isOnlyWay?: (target: string) => boolean;
   readonly seal?: SealEvent;
   /** Milliseconds that no change of the clock moves. */
   readonly elapsed?: () => number;
@@ -27,6 +29,9 @@ export interface Replaying {
 const EVERY_SECONDS = 900;
 /** Their clock is not ours, and what happened earlier may be listed later. */
 const OVERLAP_SECONDS = 3_600;
+/** Of targets that tell in no other way: what is listed later still, a reading from end to end finds. */
+const SOON_SECONDS = 5;
+const SOON_OVERLAP_SECONDS = 120;
 /** The rest is read in the next round: nobody else waits for a target with many events. */
 const ROUND_PAGES = 20;
 const LEASE_SECONDS = 300;
@@ -41,6 +46,7 @@ export function openReplaying({
   targets,
   onError,
   seal,
+  isOnlyWay = () => false,
   elapsed = () => performance.now(),
 }: ReplayingDeps): Replaying {
   const lookAt = new Map<string, number>();
@@ -56,11 +62,13 @@ export function openReplaying({
           target: name,
           replay,
           isFirst: !looked.has(name),
+          isOnlyWay: isOnlyWay(name),
           onError,
           seal,
         });
         if (result === 'done') looked.add(name);
-        lookAt.set(name, result === 'more' ? elapsed() : elapsed() + LOOK_MS);
+        const restMs = isOnlyWay(name) ? SOON_SECONDS * 1_000 : LOOK_MS;
+        lookAt.set(name, result === 'more' ? elapsed() : elapsed() + restMs);
       }
     },
   };
@@ -71,7 +79,7 @@ const BEGIN = statement(`insert into target_replays (target, read_until, read_at
 const LEASE =
   statement(`update target_replays set lease = $2, leased_until = now() + interval '${LEASE_SECONDS} seconds'
   where target = $1 and (leased_until is null or leased_until <= now())
-    and ($3 or read_at <= now() - interval '${EVERY_SECONDS} seconds')
+    and ($3 or read_at <= now() - make_interval(secs => $4))
   returning read_until as since, now() as now`);
 /** What a kill leaves undone begins here. Never later than now: an event's time is the target's word. */
 const ADVANCE =
@@ -80,29 +88,37 @@ const ADVANCE =
 const STOP = statement(`update target_replays set lease = null,
     leased_until = now() + make_interval(secs => $3) where target = $1 and lease = $2`);
 const FINISH = statement(`update target_replays set lease = null, leased_until = null, read_at = now(),
-    read_until = $3::timestamptz - interval '${OVERLAP_SECONDS} seconds' where target = $1 and lease = $2`);
+    read_until = $3::timestamptz - make_interval(secs => $4) where target = $1 and lease = $2`);
 
 interface OneReplay {
   readonly target: string;
   readonly replay: Replay;
   /** Whatever the time is. */
   readonly isFirst: boolean;
+  readonly isOnlyWay: boolean;
   readonly onError: ReplayingDeps['onError'];
   readonly seal: SealEvent | undefined;
 }
 
 async function replayOne(
   db: Queryable,
-  { target, replay, isFirst, onError, seal }: OneReplay,
+  { target, replay, isFirst, isOnlyWay, onError, seal }: OneReplay,
 ): Promise<'done' | 'more' | 'later'> {
   const lease = randomUUID();
   await db.run(BEGIN, [target]);
-  const [leased] = await db.run<{ since: Date; now: Date }>(LEASE, [target, lease, isFirst]);
+  const [leased] = await db.run<{ since: Date; now: Date }>(LEASE, [
+    target,
+    lease,
+    isFirst,
+    isOnlyWay ? SOON_SECONDS : EVERY_SECONDS,
+  ]);
   // Somebody else is at it, or has been.
   if (!leased) return isFirst ? 'later' : 'done';
   try {
     const isDone = await readPages(db, { target, lease, replay, since: leased.since, seal });
-    await (isDone ? db.run(FINISH, [target, lease, leased.now]) : db.run(STOP, [target, lease, 0]));
+    await (isDone
+      ? db.run(FINISH, [target, lease, leased.now, isOnlyWay ? SOON_OVERLAP_SECONDS : OVERLAP_SECONDS])
+      : db.run(STOP, [target, lease, 0]));
     return isDone ? 'done' : 'more';
   } catch (error) {
     await db.run(STOP, [target, lease, AGAIN_SECONDS]);

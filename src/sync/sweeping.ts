@@ -4,7 +4,6 @@
  */
 import { randomUUID } from 'node:crypto';
 import { isFootbridgeError } from '../errors.ts';
-import { fingerprintOf } from '../migration/captured-passwords.ts';
 import { findByTargetUsers, ledgerPage } from '../migration/ledger.ts';
 import { hasTargetUser } from '../migration/states.ts';
 import type { LegacyEntry } from '../user.ts';
@@ -13,9 +12,9 @@ import { finishSweep, keepSweep, leaseSweep, releaseSweep } from './pairs.ts';
 import type { SyncField, Values } from './people/fields.ts';
 import { targetValues } from './people/fields.ts';
 import type { LookingDeps } from './people/looking.ts';
-import { valuesOfEntry } from './people/looking.ts';
+import { madeOfEntry, valuesOfEntry } from './people/looking.ts';
 import { markingOf } from './people/marks.ts';
-import { isAnotherPassword } from './people/password-turn.ts';
+import { isAnotherPassword } from './people/password-note.ts';
 import type { PersonState } from './people/states.ts';
 import { markSeen, statesOf, unseenAfter } from './people/states.ts';
 import type { ChangeQueue } from './queue/change-queue.ts';
@@ -114,13 +113,10 @@ const withoutAfter = ({ after: _, ...place }: Placed): Placed => place;
 
 function isChanged(deps: SweepingDeps, entry: LegacyEntry, state: PersonState | undefined): boolean {
   if (!state || state.version === 0 || state.intended) return true;
-  const { keyring, target } = deps;
   const { sub } = entry.user;
   const made = valuesOfEntry(deps, entry, state.targetUserId);
   if (!made) return true;
-  const { passwords } = entry.credentials;
-  const madeOf =
-    passwords.length > 0 ? fingerprintOf(keyring, { target: target.name, sub }, passwords) : undefined;
+  const madeOf = madeOfEntry(deps, entry);
   return isAnotherPassword(madeOf, state.password) || differs(deps, sub, { state, values: made });
 }
 

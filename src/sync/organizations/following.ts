@@ -9,7 +9,7 @@ import { leaseDueLinks, markChanged } from '../../migration/claim-tokens/organiz
 import { appendAudit } from '../../store/audit-log.ts';
 import type { Queryable } from '../../store/db.ts';
 import type { Target, Targets } from '../../targets/target.ts';
-import type { WaitingEvent } from '../inbox.ts';
+import type { SealEvent, WaitingEvent } from '../inbox.ts';
 import { finishEvents, takeEvents } from '../inbox.ts';
 import { openReplaying } from '../replaying.ts';
 import type { AttendingDeps, OrganizationSettings } from './attending.ts';
@@ -22,6 +22,8 @@ export interface FollowingDeps extends AttendingDeps {
   };
   readonly claimTokens: readonly ClaimTokenSettings[];
   /** Events about users: kept elsewhere when it returns. */
+  readonly seal?: SealEvent;
+  readonly isOnlyWay?: (target: string) => boolean;
   readonly onUserEvents?: (q: Queryable, events: readonly WaitingEvent[]) => Promise<void>;
 }
 

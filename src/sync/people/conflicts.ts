@@ -73,11 +73,11 @@ export async function askedOf(
 /** Both sides are equal there by now, or have been made so. */
 export const settledPart = (
   target: string,
-  fields: readonly { sub: string; field: SyncField; by: Side }[],
+  fields: readonly { sub: string; field: NewConflict['field']; by: Side }[],
 ): Part => ({
   name: 'conflicts_settled',
   text: `update sync_conflicts c set decided = coalesce(c.decided, s.side), decided_at = now(),
-      decided_by = coalesce(nullif(c.decided_by, 'waits'), 'equal')
+      decided_by = case when c.decided_by = 'waits' then 'person' else 'equal' end
     from unnest($2::text[], $3::text[], $4::text[]) as s(sub, field, side)
     where c.target = $1::text and c.sub = s.sub and c.field = s.field and (c.decided is null or c.decided_by = 'waits')`,
   values: [
@@ -130,16 +130,47 @@ export async function listConflicts(
   });
 }
 
+const BY_ID =
+  statement(`select target, sub, field, kind, decided, decided_by as "decidedBy" from sync_conflicts
+  where id = $1::bigint`);
+const isId = (id: string) => /^\d{1,18}$/.test(id);
+
+/** Without its values. Throws conflict_not_found. */
+export async function conflictById(q: Queryable, id: string) {
+  const rows = isId(id)
+    ? await q.run<Pick<Conflict, 'target' | 'sub' | 'field' | 'kind' | 'decided' | 'decidedBy'>>(BY_ID, [id])
+    : [];
+  if (rows[0]) return rows[0];
+  throw new FootbridgeError('conflict_not_found');
+}
+
 const DECIDE = statement(`update sync_conflicts set decided = $2, decided_by = 'waits', decided_at = now()
   where id = $1::bigint and decided is null returning target, sub, field`);
 
 /** It is done in the person's next turn. Throws conflict_not_found. */
 export async function decideConflict(q: Queryable, id: string, winner: Side) {
-  const isId = /^\d{1,18}$/.test(id);
-  const [row] = isId ? await q.run<{ target: string; sub: string; field: string }>(DECIDE, [id, winner]) : [];
+  const [row] = isId(id)
+    ? await q.run<{ target: string; sub: string; field: string }>(DECIDE, [id, winner])
+    : [];
   if (row) return row;
   throw new FootbridgeError('conflict_not_found');
 }
+
+const COUNT_BY =
+  statement(`select target, kind, case when decided is null then 'open' when decided_by in ('waits', 'person')
+      then 'person' else decided_by end as "by", count(*)::int as conflicts
+  from sync_conflicts group by 1, 2, 3 order by 1, 2, 3`);
+/** Of the last quarter. `open`: a person has to decide; `person`, `rule`: has decided; `equal`: both became so by themselves. */
+export const countConflictsBy = (
+  q: Queryable,
+): Promise<
+  {
+    readonly target: string;
+    readonly kind: ConflictKind;
+    readonly by: 'open' | 'person' | 'rule' | 'equal';
+    readonly conflicts: number;
+  }[]
+> => q.run(COUNT_BY);
 
 const COUNT = statement(`select target, count(*) filter (where decided is null)::int as open,
     count(*) filter (where decided is not null)::int as decided from sync_conflicts group by target`);

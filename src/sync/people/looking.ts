@@ -2,6 +2,7 @@
 import { refuse } from '../../credentials/reasons.ts';
 import { FootbridgeError, isFootbridgeError } from '../../errors.ts';
 import type { Directory } from '../../legacy/directory.ts';
+import { fingerprintOf } from '../../migration/captured-passwords.ts';
 import type { LedgerRow } from '../../migration/ledger.ts';
 import { ledgerOf } from '../../migration/ledger.ts';
 import { targetUserFor } from '../../migration/moving/target-user.ts';
@@ -21,6 +22,7 @@ import type { SyncField, Values } from './fields.ts';
 import { legacyValues, targetValues } from './fields.ts';
 import type { Marking } from './marks.ts';
 import { markingOf } from './marks.ts';
+import { isAnotherPassword } from './password-note.ts';
 import type { PersonState } from './states.ts';
 import { NEW_STATE, statesOf } from './states.ts';
 
@@ -51,6 +53,8 @@ export interface Person {
   /** Undefined: not looked at. */
   readonly found: FoundUser | undefined;
   readonly target: Values | undefined;
+  /** The fingerprint of the legacy password; undefined: the store keeps it to itself, or there is none. */
+  readonly madeOf: string | undefined;
   /** When we began to look. */
   readonly lookedAt: Date;
   readonly asked: Asked;
@@ -117,7 +121,8 @@ export async function lookAt(deps: LookingDeps, turns: readonly Turn[]): Promise
     const { user } = answer;
     const marking = markingOf(keyring, { target: target.name, sub }, state.of);
     const legacy = legacyValues(target, entry, user);
-    const both = { sub, row, state, marking, entry, user, legacy, lookedAt };
+    const madeOf = madeOfEntry(deps, entry);
+    const both = { sub, row, state, marking, entry, user, legacy, madeOf, lookedAt };
     // Digests of a master key that is gone say nothing any more.
     const base = state.of === undefined || state.of === marking.of ? state.fields : {};
     const nobody = { found: undefined, target: undefined, asked: asked.get(sub) ?? NOBODY };
@@ -139,6 +144,15 @@ export function valuesOfEntry(
   return answer.kind === 'user' ? legacyValues(target, entry, answer.user) : undefined;
 }
 
+/** Of all of their passwords in the legacy store. */
+export function madeOfEntry(
+  { keyring, target }: Pick<LookingDeps, 'keyring' | 'target'>,
+  { user, credentials: { passwords } }: LegacyEntry,
+): string | undefined {
+  if (passwords.length === 0) return undefined;
+  return fingerprintOf(keyring, { target: target.name, sub: user.sub }, passwords);
+}
+
 type There = LedgerRow & { readonly targetUserId: string };
 const isThere = (row: LedgerRow | undefined): row is There =>
   row !== undefined && hasTargetUser(row.state) && row.targetUserId !== null;
@@ -148,13 +162,14 @@ const isThere = (row: LedgerRow | undefined): row is There =>
  * what it has by then is written over anyway. What it was told to do while nobody looked, its own events bring up.
  */
 function isToLookUp(
-  { turn, state, base, legacy, marking, row, asked }: Person,
+  { turn, state, base, legacy, marking, row, asked, madeOf }: Person,
   { pair, connection }: Pick<LookingDeps, 'pair' | 'connection'>,
 ): boolean {
   const { legacyAt, ...other } = turn.hint;
   if (!connection.updateMany || legacyAt === undefined || Object.keys(other).length > 0) return true;
   if (state.version === 0 || state.intended || state.goneSince || asked.size > 0) return true;
   const authority = authorityOf(pair, row);
+  if (authority('password') !== 'never' && isAnotherPassword(madeOf, state.password)) return true;
   return (Object.keys(legacy) as SyncField[]).some((field) => {
     if (base[field] === marking.mark(field, legacy[field] ?? '')) return false;
     const isProfile = field !== 'state' && field !== 'roles';

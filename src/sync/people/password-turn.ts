@@ -1,16 +1,16 @@
 /** A person's password in their turn: only where one of the sides may have another one. */
 import type { FootbridgeError } from '../../errors.ts';
 import { isFootbridgeError } from '../../errors.ts';
-import { fingerprintOf } from '../../migration/captured-passwords.ts';
 import type { LedgerRow } from '../../migration/ledger.ts';
-import type { Keyring } from '../../store/encryption.ts';
 import type { FoundUser } from '../../targets/connection.ts';
+import { inParallel } from '../../targets/in-parallel.ts';
 import type { Target } from '../../targets/target.ts';
 import type { LegacyEntry } from '../../user.ts';
 import type { Hint } from '../queue/change-queue.ts';
 import type { PairSettings } from '../sync-settings.ts';
 import type { Authority } from './deciding.ts';
 import { authorityOf } from './looking.ts';
+import { noteOf } from './password-note.ts';
 import type { Plan } from './planning.ts';
 
 export interface PasswordInput {
@@ -33,17 +33,7 @@ export type PasswordDealt =
   | { readonly kind: 'dealt'; readonly noted: string | undefined }
   | { readonly kind: 'failed'; readonly error: FootbridgeError };
 
-/** The fingerprint of the legacy password that was dealt with; one that waits is dealt with again in every turn, and woken by nobody. */
-const noteOf = (madeOf: string | undefined, isWaiting: boolean) =>
-  isWaiting ? `${WAITS}${madeOf ?? ''}` : madeOf;
-const WAITS = 'waits ';
-
-/** Whether the legacy store has another password than the one that was noted. */
-export const isAnotherPassword = (madeOf: string | undefined, noted: string | undefined): boolean =>
-  madeOf !== noted && noted !== `${WAITS}${madeOf ?? ''}`;
-
 interface Deps {
-  readonly keyring: Keyring;
   readonly target: Target;
   readonly pair: PairSettings;
   readonly password: PasswordTurn;
@@ -55,23 +45,20 @@ export async function passwordsOf(
   plans: readonly Plan[],
 ): Promise<ReadonlyMap<Plan, PasswordDealt>> {
   const dealt = new Map<Plan, PasswordDealt>();
-  for (const plan of plans) {
+  await inParallel(plans, deps.pair.atOnce, async (plan) => {
     const one = await passwordOf(deps, plan);
     if (one) dealt.set(plan, one);
-  }
+  });
   return dealt;
 }
 
 async function passwordOf(
-  { keyring, target, pair, password }: Deps,
+  { target, pair, password }: Deps,
   { person }: Plan,
 ): Promise<PasswordDealt | undefined> {
-  const { row, entry, found, turn, state, sub } = person;
+  const { row, entry, found, turn, state, madeOf } = person;
   const authority = authorityOf(pair, row)('password');
-  if (authority === 'never') return undefined;
-  const { passwords } = entry.credentials;
-  const madeOf =
-    passwords.length > 0 ? fingerprintOf(keyring, { target: target.name, sub }, passwords) : undefined;
+  if (authority === 'never' || !found) return undefined;
   const hasChanged = madeOf !== state.password;
   if (!hasChanged && turn.hint.passwordAt === undefined) return undefined;
   try {
