@@ -18,9 +18,12 @@ import { statesPage } from './generator/states.ts';
 const FOLDER = join(import.meta.dirname, 'reference');
 const BIOME = join(import.meta.dirname, '..', 'node_modules', '.bin', 'biome');
 
+/** The configuration’s schema is the longest. */
+const MAX_BYTES = 16 * 1024 * 1024;
+
 /** As the linter wants it. */
 function json(value: object): string {
-  const options = { input: JSON.stringify(value), encoding: 'utf8' } as const;
+  const options = { input: JSON.stringify(value), encoding: 'utf8', maxBuffer: MAX_BYTES } as const;
   return execFileSync(BIOME, ['format', '--stdin-file-path=page.json'], options);
 }
 

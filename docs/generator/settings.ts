@@ -1,6 +1,8 @@
 /** Every setting, from the schema that checks the file. */
 import { z } from 'zod';
 import { settings } from '../../src/config.ts';
+import { columnPlace } from '../../src/legacy/apply-settings.ts';
+import { sqlPlace, sqlRoles } from '../../src/legacy/connectors/sql/apply-settings.ts';
 import { field, proof, transform } from '../../src/legacy/mapping-settings.ts';
 import { secret } from '../../src/settings.ts';
 import { signingKey } from '../../src/targets/target-settings.ts';
@@ -64,6 +66,9 @@ const SHAPES: readonly { readonly name: string; readonly schema: Schema }[] = [
   { name: 'transform', schema: schemaOf(transform) },
   { name: 'condition', schema: branchWith(proof, 'present') },
   { name: 'proof', schema: schemaOf(proof) },
+  { name: 'place', schema: schemaOf(columnPlace) },
+  { name: 'place-in-sql', schema: schemaOf(sqlPlace) },
+  { name: 'roles-in-sql', schema: schemaOf(sqlRoles) },
   // Where a column's name alone would be taken for something else.
   { name: 'field', schema: branchWith(field, 'column') },
 ];
@@ -84,7 +89,8 @@ const DEFAULTS = settings.parse({
 
 const SHAPES_TEXT = `A **secret** is text, best as \`\${NAME}\` from the environment, or \`{ file: /path }\`, whose trailing newline is cut. It is
 never printed. A **field** is the name of a column, or the object below; a **proof** is \`true\` or \`false\`, the name of a
-column that says yes, a condition, or several of them under \`all\` or \`any\`.`;
+column that says yes, a condition, or several of them under \`all\` or \`any\`. A **place** is where sync writes: the name of a
+column, or the object below.`;
 
 interface Row {
   readonly path: string;

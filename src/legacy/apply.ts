@@ -43,12 +43,22 @@ export interface ApplyInput {
  */
 export type ApplyOutcome = 'applied' | 'already' | 'changed' | 'gone';
 
-/** In the store's own words: column (attribute, member of a document) → values as the store has them. */
+/** As a driver gives it, or takes it. A moment is written as the store writes moments, in UTC; a list is several values of one attribute. */
+export type StoreValue = string | number | bigint | boolean | Date | Uint8Array | null | readonly string[];
+
+export interface ColumnChange {
+  /** What was there when we looked; undefined: it is written over, whatever it is. */
+  readonly before?: StoreValue | undefined;
+  readonly after: StoreValue;
+}
+
+/**
+ * In the store's own words: column (attribute, member of a document) → values as the store has them. What is written by a
+ * statement of the operator's own has the field's name with a colon before it: `:roles`.
+ */
 export interface ColumnsInput {
   readonly id: string;
-  readonly columns: Readonly<
-    Record<string, { readonly before?: string | null; readonly after: string | null }>
-  >;
+  readonly columns: Readonly<Record<string, ColumnChange>>;
   readonly remove?: true;
   readonly mark: string;
 }

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { ApplyOutcome, ColumnsInput } from './apply.ts';
+import type { ApplySettings } from './apply-settings.ts';
 import type { Feed, StoreSetup } from './feed.ts';
 
 /**
@@ -60,6 +61,8 @@ export interface Connector {
   write?(what: LegacyWrite, values: WriteValues): Promise<number | undefined>;
   /** Capability: what sync writes, in one go and once; see `apply.ts`. Throws legacy_unavailable, `conflictOf`, bad_request. */
   apply?(input: ColumnsInput): Promise<ApplyOutcome>;
+  /** Capability: whether a write with this mark was done; without it the store keeps no marks. */
+  applied?(mark: string): Promise<boolean>;
   /** Capability: the store tells of its own changes. Opens nothing before it is read. */
   feed?(): Feed;
   /** Capability: what has to be made at the store for `apply` and `feed`. */
@@ -101,10 +104,16 @@ export const MAX_CANDIDATES = 20;
 /** One user's roles, credentials, properties: a query that gives more has lost its condition. */
 export const MAX_RELATED_ROWS = 1_000;
 
+export interface OpenOptions {
+  readonly timeoutMs: number;
+  /** The column that says when a row was last changed, where the mapping names one and nothing else. */
+  readonly updatedAt?: string;
+}
+
 /** One way into a store as the settings offer it. */
 export interface ConnectorKind<Settings extends z.ZodType = z.ZodType> {
   readonly settings: Settings;
-  open(settings: z.output<Settings>, limits: { readonly timeoutMs: number }): Connector;
+  open(settings: z.output<Settings>, limits: OpenOptions): Connector;
   /** The part of the settings that a URL says, for the short way to write a store; throws an Error for another URL. */
   fromUrl?(url: string): Readonly<Record<string, unknown>>;
   /** Names that the mapping may use with `from`. */
@@ -113,6 +122,8 @@ export interface ConnectorKind<Settings extends z.ZodType = z.ZodType> {
   verifiesPasswords?(settings: z.output<Settings>): boolean;
   /** Which writes there are. */
   writes?(settings: z.output<Settings>): readonly LegacyWrite[];
+  /** What sync may write, and where; undefined: nothing. */
+  applies?(settings: z.output<Settings>): ApplySettings | undefined;
   /** Columns that what people type is compared with; undefined where only the store knows. */
   loginColumns?(settings: z.output<Settings>): readonly string[] | undefined;
 }

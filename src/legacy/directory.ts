@@ -10,6 +10,7 @@ import { withinDeadline } from './deadline.ts';
 import type { DirectoryEntry } from './entries.ts';
 import { findEntries, readEntries } from './entries.ts';
 import type { StoreFeed, StoreSetup } from './feed.ts';
+import type { Field } from './field-settings.ts';
 import { textsFrom } from './fields.ts';
 import type { LegacySettings } from './legacy-settings.ts';
 import { wayInto } from './legacy-settings.ts';
@@ -149,7 +150,7 @@ export function openDirectory(settings: LegacySettings, options: DirectoryOption
     // Each with a breaker of its own: a mark that cannot be written must not keep people from logging in.
     ...flagOf(connector, { ask: asking(), prefix, forget }),
     ...writingTo(connector, { asking, prefix, forget }),
-    ...applyingTo(connector, { ask: asking(), prefix, forget }),
+    ...applyingTo(connector, { ask: asking(), prefix, forget, settings, now }),
     feeds: feedsOf(connector, settings.store, (id) => subjectOf(prefix, id)),
     setups: connector.setup ? [{ store: settings.store, setup: connector.setup() }] : [],
     ...(connector.page
@@ -193,7 +194,10 @@ function oneWithId(rows: readonly LegacyRow[], id: string): LegacyRow | undefine
 
 export function openConnector(store: LegacySettings): Connector {
   const { kind, settings } = wayInto(store);
-  return kind.open(settings, { timeoutMs: store.timeoutMs });
+  const { updatedAt } = store.mapping;
+  const { column, from, transform = [] }: Partial<Field> = updatedAt ?? {};
+  const isPlain = column !== undefined && from === undefined && transform.length === 0;
+  return kind.open(settings, { timeoutMs: store.timeoutMs, ...(isPlain ? { updatedAt: column } : {}) });
 }
 
 /** What a row's owner may type; undefined where nothing says so, or the store's own verdict is to stand. */

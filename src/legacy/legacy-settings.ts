@@ -1,6 +1,8 @@
 /** Settings of a legacy user store: one way into it, what its columns mean, and how long to wait and remember. */
 import { z } from 'zod';
 import { count, secret } from '../settings.ts';
+import { applyProblems } from './apply-check.ts';
+import type { ApplySettings } from './apply-settings.ts';
 import type { ConnectorKind, LegacyWrite } from './connector.ts';
 import { CONNECTORS } from './connectors/index.ts';
 import { mapping } from './mapping-settings.ts';
@@ -98,6 +100,8 @@ export const legacySettings = z
       context.addIssue({ code: 'custom', path: ['verify'], message });
     }
     const known = kind.relatedNames?.(settings) ?? [];
+    for (const { path, message } of applyProblems(kind.applies?.(settings), store.mapping))
+      context.addIssue({ code: 'custom', path: [given[0]!, 'apply', ...path], message });
     for (const name of relatedNames(store.mapping)) {
       if (known.includes(name)) continue;
       const message = `\`from: ${name}\` names no related rows of ${given[0]}`;
@@ -164,4 +168,10 @@ function relatedNames(value: unknown): string[] {
 export function writesOf(store: { readonly [Name in ConnectorName]?: unknown }): ReadonlySet<LegacyWrite> {
   const { kind, settings } = wayInto(store);
   return new Set(kind.writes?.(settings) ?? []);
+}
+
+/** What sync may write to this store. */
+export function appliesOf(store: { readonly [Name in ConnectorName]?: unknown }): ApplySettings | undefined {
+  const { kind, settings } = wayInto(store);
+  return kind.applies?.(settings);
 }

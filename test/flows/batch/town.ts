@@ -17,7 +17,7 @@ import { openApp } from '../../../src/app.ts';
 import { loadConfig } from '../../../src/config.ts';
 import { listen } from '../../../src/listener.ts';
 import { Browser, field } from '../../support/browser.ts';
-import { execute } from '../../support/database.ts';
+import { execute, lockTables } from '../../support/database.ts';
 import { freePort } from '../../support/ports.ts';
 import { testDatabase } from '../../support/postgres.ts';
 import { until } from '../server.ts';
@@ -110,6 +110,8 @@ export async function openTown({ target, change = () => undefined, app = true }:
       );
       return Object.fromEntries(rows.map(({ state, people }) => [String(state), Number(people)]));
     },
+    /** Our own tables are out of reach until it is released. */
+    lock: (tables: readonly string[]) => lockTables(database.url, tables),
     openWork: () => town.sql('select sub, problem from target_work'),
     /** Failed logins that are remembered. */
     async failures(): Promise<number> {

@@ -85,17 +85,25 @@ function questionOf(
   values: Values,
   headers: Readonly<Record<string, string>>,
 ): Question | undefined {
-  const { method, path, query, body, form } = template;
+  const { method, path, query, body, form, json } = template;
   const { origin, pathname } = new URL(base);
   const filled = fillPath(path, values);
   if (filled === undefined) return undefined;
   const target = pathname.replace(/\/$/, '') + (filled === '' ? '' : `/${filled}`) || '/';
-  const content = contentOf(body, form, values);
+  const content =
+    json === undefined
+      ? contentOf(body, form, values)
+      : { type: 'application/json', text: JSON.stringify(json) };
   return {
     method,
     origin,
     target: target + asQuery(query, values),
-    headers: { accept: 'application/json', ...headers, ...(content ? { 'content-type': content.type } : {}) },
+    headers: {
+      accept: 'application/json',
+      ...headers,
+      ...template.headers,
+      ...(content ? { 'content-type': content.type } : {}),
+    },
     ...(content ? { body: content.text } : {}),
     what: `${method} /${path}`,
   };

@@ -22,6 +22,8 @@ export interface Answer {
   /** WWW-Authenticate (RFC 9110 section 11.6.1). */
   readonly challenge: string;
   readonly retryAfterSeconds: number;
+  /** ETag (RFC 9110 section 8.8.3). */
+  readonly etag?: string;
 }
 
 export interface Limits {
@@ -48,12 +50,14 @@ export async function exchange(agent: Agent, question: Question, limits: Limits)
     const isSuccess = status >= 200 && status < 300;
     if (!isSuccess) await response.body.dump({ limit: DUMPED_BYTES, signal }).catch(() => undefined);
     const text = isSuccess ? await textWithin(response.body, limits.maxBytes) : '';
+    const etag = textOfHeader(response.headers.etag);
     const seconds = Number(textOfHeader(response.headers['retry-after']));
     return {
       status,
       document: text.trim() === '' ? undefined : documentOf(text, type),
       challenge: textOfHeader(response.headers['www-authenticate']),
       retryAfterSeconds: seconds > 0 ? Math.min(Math.ceil(seconds), MAX_RETRY_SECONDS) : 2,
+      ...(etag ? { etag } : {}),
     };
   } catch (error) {
     throw unavailable(`${place} ${signal.aborted ? 'does not answer in time' : reasonOf(error)}`);

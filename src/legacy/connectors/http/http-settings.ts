@@ -1,6 +1,7 @@
 /** Settings of the HTTP connector: where the API is, who we are there, and what to ask it. */
 import { z } from 'zod';
 import { count, httpUrl, secret } from '../../../settings.ts';
+import { httpApply } from './apply-settings.ts';
 import { READING, requestWith, statuses } from './request-settings.ts';
 import { holesIn, textsIn } from './template.ts';
 import { httpWrites } from './write-settings.ts';
@@ -87,7 +88,7 @@ const flagRequest = requestWith(
 );
 
 const flag = flagRequest.describe(
-  'Marks one user as moved: {migrated} is true, or false when taken back: the only thing that is written to the legacy store besides `writes`.',
+  'Marks one user as moved: {migrated} is true, or false when taken back: the only thing that is written to the legacy store besides `writes` and `apply`.',
 );
 
 export const httpSettings = z
@@ -144,6 +145,7 @@ export const httpSettings = z
       })
       .optional()
       .describe('What is written to the legacy store besides `flag`. Only what is named here.'),
+    apply: httpApply(authorization),
     ping: requestWith(READING, { names: [] }, {})
       .optional()
       .describe(
@@ -159,13 +161,13 @@ export const httpSettings = z
     maxBytes: count(1_024, 64 * 1_024 * 1_024, 1_024 * 1_024).describe('A longer answer is an outage.'),
     poolSize: count(1, 200, 20).describe('Connections to the API.'),
   })
-  .superRefine(({ url, allowPlainHttp, authorization, flag, writes, headers, page, tls }, context) => {
+  .superRefine(({ url, allowPlainHttp, authorization, flag, writes, apply, headers, page, tls }, context) => {
     const fail = (at: string[], message: string) => context.addIssue({ code: 'custom', path: at, message });
     const isPlain = (text: string | undefined) =>
       text?.startsWith('http:') && !allowPlainHttp && !LOOPBACK.test(new URL(text).hostname);
     const message = 'expected https, as passwords go there; or set allowPlainHttp';
     if (isPlain(url)) fail(['url'], message);
-    for (const who of [authorization, flag?.authorization, writes?.authorization])
+    for (const who of [authorization, flag?.authorization, writes?.authorization, apply?.authorization])
       if (isPlain(who?.clientCredentials?.tokenUrl)) fail(['authorization'], message);
     if ((tls.cert === undefined) !== (tls.key === undefined))
       fail(['tls'], 'expected both `cert` and `key`, or neither');

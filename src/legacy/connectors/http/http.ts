@@ -10,6 +10,8 @@ import { columnsOf, isDocument, rowsAt, standingAt, textsAt } from '../../docume
 import { textOf } from '../../values.ts';
 import type { Api } from './api.ts';
 import { apiAt } from './api.ts';
+import type { Found } from './apply.ts';
+import { applierTo } from './apply.ts';
 import { unavailable } from './exchange.ts';
 import type { AuthorizationSettings, HttpSettings, RequestTemplate } from './http-settings.ts';
 import { httpSettings } from './http-settings.ts';
@@ -26,10 +28,11 @@ const EXCHANGE_SHARE = 0.8;
 function openHttp(settings: HttpSettings, { timeoutMs }: { timeoutMs: number }): Connector {
   const limits = { limitMs: Math.round(timeoutMs * EXCHANGE_SHARE), maxBytes: settings.maxBytes };
   const api = apiAt(settings, limits);
-  const { flag, page, ping, related, verify, writes } = settings;
+  const { flag, page, ping, related, verify, writes, apply } = settings;
   const apiFor = (who: AuthorizationSettings | undefined) => (who ? apiAt(settings, limits, who) : api);
   const marker = apiFor(flag?.authorization);
   const writer = apiFor(writes?.authorization);
+  const applier = apiFor(apply?.authorization);
   const recent = new Recent<Document>();
   const row = (document: Document): LegacyRow => {
     const id = idIn(document, settings);
@@ -56,13 +59,14 @@ function openHttp(settings: HttpSettings, { timeoutMs }: { timeoutMs: number }):
     findById: async (id) => (await withId(id)).slice(0, MAX_CANDIDATES + 1).map(row),
     ping: async () => void (ping ? await api.ask(ping, {}) : await api.knock()),
     close: async () =>
-      void (await Promise.all([...new Set([api, marker, writer])].map((one) => one.close()))),
+      void (await Promise.all([...new Set([api, marker, writer, applier])].map((one) => one.close()))),
     ...(Object.keys(related).length > 0
       ? { related: async (id: string) => relatedIn(recent.take(id) ?? (await withId(id))[0], related) }
       : {}),
     ...(verify ? { verifyPassword: (user, password) => isRight(api, verify, user, password) } : {}),
     ...(flag ? { flag: (id, migrated) => mark(marker, flag, { id, migrated }) } : {}),
     ...writesThrough(writer, writes),
+    ...applierTo(applier, apply, (id) => current(api, id, settings)),
     ...(page
       ? {
           page: pagesOf(
@@ -86,8 +90,17 @@ export const http = connectorKind({
   relatedNames: ({ related }) => Object.keys(related),
   writes: ({ writes }) => writesIn(writes),
   verifiesPasswords: ({ verify }) => verify !== undefined,
+  applies: ({ apply }) => apply,
   loginColumns: ({ login, echo }) => (echo === 'off' ? undefined : login),
 });
+
+/** The one record with this id as it is now, and its version. */
+async function current(api: Api, id: string, settings: HttpSettings): Promise<Found | undefined> {
+  const answer = await api.ask(settings.byId, { id }, settings.nobody);
+  const documents = answer ? documentsAt(answer.document, settings.byId, settings) : [];
+  const [document] = documents.filter((one) => idIn(one, settings) === id);
+  return document && { document, etag: answer?.etag };
+}
 
 /** https://user:password@host/path; throws an Error for another URL. */
 function fromUrl(text: string): Readonly<Record<string, unknown>> {

@@ -20,6 +20,9 @@ export interface Request {
   readonly query: Readonly<Record<string, string>>;
   readonly body?: Json | undefined;
   readonly form?: Readonly<Record<string, string>> | undefined;
+  /** A body that is filled already, and further headers: made by us, and no settings. */
+  readonly json?: Json | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 interface Holes {

@@ -12,7 +12,8 @@ import { oracle } from './oracle.ts';
 import { postgresql } from './postgresql.ts';
 import type { DatabaseSettings } from './sql-settings.ts';
 import { sqlite } from './sqlite.ts';
-import { change } from './transaction.ts';
+import type { Run } from './transaction.ts';
+import { change, transact } from './transaction.ts';
 
 const IDLE_MS = 30_000;
 /** A share of the caller's deadline is left for what comes around the statement. */
@@ -48,6 +49,11 @@ export interface Pool {
   mark(query: (transaction: Knex.Transaction) => Knex.Raw): Promise<void>;
   /** Runs once; how many rows it changed. Throws as `Writing` says, and bad_request for a value that the database does not take. */
   write(query: (transaction: Knex.Transaction) => Knex.Raw, writing: Writing): Promise<number>;
+  /** Runs once, all of it or, where the work throws, nothing. `refused`: what to throw instead of what the database says. */
+  transact<Result>(
+    work: (transaction: Knex.Transaction, run: Run, engine: Engine) => Promise<Result>,
+    refused: (failure: Failure, engine: Engine) => FootbridgeError | undefined,
+  ): Promise<Result>;
   close(): Promise<void>;
 }
 
@@ -114,6 +120,16 @@ export function openPool(settings: DatabaseSettings, access: Access): Pool {
         throw new FootbridgeError('bad_request', { detail });
       }
     },
+    async transact(work, refused) {
+      try {
+        return await transact(await opening, access.limitMs, (transaction, run) =>
+          work(transaction, run, engine),
+        );
+      } catch (error) {
+        if (error instanceof FootbridgeError) throw error;
+        throw refused(error as Failure, engine) ?? failed(error);
+      }
+    },
     async close() {
       const db = await opening.catch(() => undefined);
       const limit = new Promise((resolve) => setTimeout(resolve, CLOSE_LIMIT_MS).unref());
@@ -143,12 +159,12 @@ async function openKnex(engine: Engine, settings: DatabaseSettings, access: Acce
 }
 const silent = () => undefined;
 
-const tooMany = (name: string, most: number) =>
+export const tooMany = (name: string, most: number) =>
   new FootbridgeError('config_invalid', {
     detail: `${name} changes more than ${most === 1 ? 'one row' : `${most} rows`}`,
   });
 
-const codeOf = ({ code, errno, errcode, name }: Failure) =>
+export const codeOf = ({ code, errno, errcode, name }: Failure) =>
   [code, errcode, errno, name].find((part) => part !== undefined && /^[\w-]{2,40}$/.test(String(part))) ??
   'failed';
 

@@ -71,7 +71,7 @@ function mostOf(what: LegacyWrite, engine: SqlSettings['engine'], { text }: SqlT
   return engine === 'mysql' && /^insert/i.test(text) ? 2 : 1;
 }
 
-function withConnection(settings: SqlSettings, connection: unknown): SqlSettings {
+export function withConnection(settings: SqlSettings, connection: unknown): SqlSettings {
   return connection === undefined ? settings : ({ ...settings, connection } as SqlSettings);
 }
 
