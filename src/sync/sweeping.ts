@@ -10,7 +10,7 @@ import type { LegacyEntry } from '../user.ts';
 import type { Pair, SweepPlace } from './pairs.ts';
 import { finishSweep, keepSweep, leaseSweep, releaseSweep } from './pairs.ts';
 import type { SyncField, Values } from './people/fields.ts';
-import { targetValues } from './people/fields.ts';
+import { keptOf, targetValues } from './people/fields.ts';
 import type { LookingDeps } from './people/looking.ts';
 import { madeOfEntry, valuesOfEntry } from './people/looking.ts';
 import { markingOf } from './people/marks.ts';
@@ -155,7 +155,9 @@ async function targetStep(deps: SweepingDeps, place: Placed): Promise<Placed | '
     if (sub === undefined) return pair.newAtTarget === 'create' ? [`user:${found.targetUserId}`] : [];
     const state = states.get(sub);
     const isNew = !state || state.version === 0;
-    return isNew || differs(deps, sub, { state, values: targetValues(target, found) }) ? [sub] : [];
+    return isNew || differs(deps, sub, { state, values: keptOf(connection, targetValues(target, found)) })
+      ? [sub]
+      : [];
   });
   await markSeen(db, pair.target, [...known.values()], new Date(place.begunAt));
   await wake(deps, place, differing);

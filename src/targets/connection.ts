@@ -237,6 +237,8 @@ export interface TargetConnection {
   users?(options: { readonly after?: string; readonly limit: number }): Promise<UserPage>;
   /** Writes these fields of `user` over what `found` has there; a field that `user` lacks is taken away where the target can. */
   update?(found: FoundUser, user: TargetUser, fields: readonly ProfileField[]): Promise<void>;
+  /** Which fields of a profile it keeps, and tells of; all of them when absent. */
+  readonly keeps?: ReadonlySet<ProfileField>;
   /** These users, those who are there; only where one call reads many. */
   usersByIds?(targetUserIds: readonly string[]): Promise<ReadonlyMap<string, FoundUser>>;
   /**

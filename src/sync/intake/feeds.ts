@@ -117,11 +117,12 @@ async function readPages(
     const lane: Lane = pages > LIVE_PAGES ? 'backlog' : 'live';
     // Echoes of what we have written come to nothing anyway: they need not wait in line for it.
     const heard = page.changes.filter(({ isOurs }) => !isOurs);
-    const changes = heard.flatMap((change) =>
-      targets.map((target) =>
-        changeOf(change, { source: `legacy:${store}`, feed: feed.name, target, lane, subjectOf }),
-      ),
-    );
+    const changes = heard.flatMap((change) => {
+      const person = subjectIn({ subjectOf }, change);
+      if (person === undefined) return [];
+      const source = `legacy:${store}`;
+      return targets.map((target) => changeOf(change, { source, feed: feed.name, target, lane, person }));
+    });
     if (changes.length > 0) await queue.put(changes);
     const isNew = page.position !== position || page.changes.length > 0;
     if (isNew) {
@@ -135,18 +136,33 @@ async function readPages(
   return true;
 }
 
+/** Undefined: nobody is called so here, and nobody of the ledger has this id. */
+function subjectIn(
+  { subjectOf }: Pick<StoreFeed, 'subjectOf'>,
+  { legacyId }: LegacyChange,
+): string | undefined {
+  try {
+    return subjectOf(legacyId);
+  } catch (error) {
+    if (isFootbridgeError(error, 'mapping_failed')) return undefined;
+    throw error;
+  }
+}
+
 interface Heard {
   readonly source: string;
   readonly feed: string;
   readonly target: string;
   readonly lane: Lane;
-  readonly subjectOf: (legacyId: string) => string;
+  readonly person: string;
 }
 
-function changeOf(change: LegacyChange, { source, feed, target, lane, subjectOf }: Heard): Change {
-  const at = (change.at ?? new Date()).toISOString();
+function changeOf(change: LegacyChange, { source, feed, target, lane, person }: Heard): Change {
+  // A row that is dated in the time to come must not win for ever.
+  const now = Date.now();
+  const at = new Date(Math.min(change.at?.getTime() ?? now, now)).toISOString();
   const hint = change.kind === 'deleted' ? { goneAt: at } : { legacyAt: at };
-  return { source, id: `${feed}:${change.id}`, target, person: subjectOf(change.legacyId), lane, hint };
+  return { source, id: `${feed}:${change.id}`, target, person, lane, hint };
 }
 
 async function noteLag({ db }: FeedsDeps, one: StoreFeed, { lagAt }: Reading): Promise<void> {
@@ -176,4 +192,9 @@ export interface FeedRow {
 const ALL = statement(
   'select store, feed, position, read_at as "readAt", changes::text, lag, problem from sync_feeds order by store, feed',
 );
+const FORGET = statement('delete from sync_feeds where store = $1');
+/** What is made at the store again begins anew: no place of before means anything there. */
+export const forgetFeeds = async (q: Queryable, store: string): Promise<void> => {
+  await q.run(FORGET, [store]);
+};
 export const feedRows = (q: Queryable): Promise<FeedRow[]> => q.run<FeedRow>(ALL);

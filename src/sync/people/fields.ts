@@ -3,7 +3,13 @@
  * rules make them of the legacy entry, and the target's user as they are there.
  */
 import type { ApplyField } from '../../legacy/apply.ts';
-import type { FoundUser, ProfileField, TargetGrant, TargetUser } from '../../targets/connection.ts';
+import type {
+  FoundUser,
+  ProfileField,
+  TargetConnection,
+  TargetGrant,
+  TargetUser,
+} from '../../targets/connection.ts';
 import type { Target } from '../../targets/target.ts';
 import type { LegacyEntry } from '../../user.ts';
 
@@ -105,10 +111,11 @@ export function targetValues(target: Target, found: FoundUser): Values {
           givenName: unless(givenName, placeholders.givenName),
           familyName: unless(familyName, placeholders.familyName),
           nickname,
-          displayName,
           locale,
         }
       : {}),
+    // Whoever has them makes one up at least.
+    ...(displayName === '' ? {} : { displayName }),
     state: found.state === 'inactive' ? 'disabled' : 'active',
     ...(roles === undefined ? {} : { roles }),
   };
@@ -147,6 +154,17 @@ function rolesGranted({ users }: Target, grants: readonly TargetGrant[] | undefi
     return isThere ? [role] : [];
   });
   return JSON.stringify(roles.sort());
+}
+
+/** Without what the target does not keep: of that nothing can be equal. */
+export function keptOf({ keeps }: Pick<TargetConnection, 'keeps'>, values: Values): Values {
+  if (!keeps) return values;
+  return Object.fromEntries(
+    Object.entries(values).filter(([name]) => {
+      const field = UPDATED_AS[name as SyncField];
+      return field === undefined || keeps.has(field);
+    }),
+  );
 }
 
 const flat = (text: string) => text.normalize('NFC').replace(/\s+/gu, ' ').trim();

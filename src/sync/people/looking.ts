@@ -19,7 +19,7 @@ import type { Asked } from './conflicts.ts';
 import { askedOf } from './conflicts.ts';
 import type { Authority, Base } from './deciding.ts';
 import type { SyncField, Values } from './fields.ts';
-import { legacyValues, targetValues } from './fields.ts';
+import { keptOf, legacyValues, targetValues } from './fields.ts';
 import type { Marking } from './marks.ts';
 import { markingOf } from './marks.ts';
 import { isAnotherPassword } from './password-note.ts';
@@ -120,7 +120,7 @@ export async function lookAt(deps: LookingDeps, turns: readonly Turn[]): Promise
       return { kind: 'failed', turn, error: new FootbridgeError('target_refused', { detail: answer.code }) };
     const { user } = answer;
     const marking = markingOf(keyring, { target: target.name, sub }, state.of);
-    const legacy = legacyValues(target, entry, user);
+    const legacy = keptOf(deps.connection, legacyValues(target, entry, user));
     const madeOf = madeOfEntry(deps, entry);
     const both = { sub, row, state, marking, entry, user, legacy, madeOf, lookedAt };
     // Digests of a master key that is gone say nothing any more.
@@ -136,12 +136,12 @@ const shouldBe = (target: Target, entry: LegacyEntry, targetUserId: string) =>
 
 /** What the legacy store says of them; undefined where the operator's rules make no user of them. */
 export function valuesOfEntry(
-  { target }: Pick<LookingDeps, 'target'>,
+  { target, connection }: Pick<LookingDeps, 'target' | 'connection'>,
   entry: LegacyEntry,
   targetUserId: string,
 ): Values | undefined {
   const answer = shouldBe(target, entry, targetUserId);
-  return answer.kind === 'user' ? legacyValues(target, entry, answer.user) : undefined;
+  return answer.kind === 'user' ? keptOf(connection, legacyValues(target, entry, answer.user)) : undefined;
 }
 
 /** Of all of their passwords in the legacy store. */
@@ -190,7 +190,7 @@ async function withTarget(
     const user = found.get(one);
     if (isFootbridgeError(user)) return { kind: 'failed', turn, error: user };
     if (!user || user.state === 'deleted') return { kind: 'removed', turn, sub, row, state, entry };
-    const values = targetValues(target, user);
+    const values = keptOf(connection, targetValues(target, user));
     return { ...one, found: user, target: values, base: withIntended(one, values) };
   });
 }

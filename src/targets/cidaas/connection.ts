@@ -15,6 +15,7 @@ import type { Importing } from './import.ts';
 import { importAll, MAX_USERS } from './import.ts';
 import { updateMany } from './many.ts';
 import { checkPassword } from './password-check.ts';
+import { keptFields } from './profile.ts';
 import { filled, unlessGone, usersOf } from './users.ts';
 
 export interface CidaasDeps extends ConnectDeps {
@@ -84,6 +85,7 @@ export function connectCidaas(target: Target, deps: CidaasDeps): TargetConnectio
     reactivate: (id) => told(() => changeStatus(work, id, { from: ['DECLINED', ''], to: 'VERIFIED' })),
     remove: (id) => told(() => remove(work, id)),
     unlink: (id, sub) => told(async () => unlink(work, id, { idpId: await provider(), userId: sub })),
+    keeps: keptFields(settings),
     close: () => api.close(),
   };
 }

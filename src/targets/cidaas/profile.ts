@@ -22,6 +22,14 @@ const FIELD_OF: Readonly<Record<Exclude<ProfileField, 'displayName'>, readonly s
   phone: ['mobile_number', 'mobile_number_verified'],
 };
 
+/** The fields that are on in the settings of the tenant. */
+export const keptFields = ({ fields }: Pick<CidaasSettings, 'fields'>): ReadonlySet<ProfileField> =>
+  new Set(
+    (Object.entries(FIELD_OF) as [ProfileField, readonly string[]][]).flatMap(([field, [name]]) =>
+      name === 'email' || fields.some((on) => on === name) ? [field] : [],
+    ),
+  );
+
 /**
  * What of `fields` differs from `account`. A field that the person lacks is emptied; one that is off at the tenant is left
  * alone. What says whether something is verified goes with what it is said of.

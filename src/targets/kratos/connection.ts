@@ -2,6 +2,7 @@
 import { FootbridgeError } from '../../errors.ts';
 import { Secret } from '../../settings.ts';
 import type { FoundUser, ResetLink, TargetConnection } from '../connection.ts';
+import { PROFILE_FIELDS } from '../connection.ts';
 import type { ConnectDeps, Target } from '../target.ts';
 import { openKratosApi } from './api.ts';
 import { complete, putCredentials } from './completing.ts';
@@ -59,6 +60,7 @@ export function connectKratos(target: Target, { ourIdp }: ConnectDeps): TargetCo
     });
 
   return {
+    keeps: new Set(PROFILE_FIELDS.filter((field) => settings.traits[field] !== null)),
     importUsers: (people, { bulk = false, signal } = {}) =>
       told(async () => {
         if ((await ourIdp()) === undefined) {

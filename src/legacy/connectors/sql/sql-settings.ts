@@ -1,8 +1,10 @@
 /** Settings of the SQL connector: how to reach the database, and how to find a person in it. */
 import { z } from 'zod';
-import { count, secret } from '../../../settings.ts';
+import { count } from '../../../settings.ts';
 import { sqlTemplate } from '../../sql-template.ts';
-import { changesSettings } from './changes/index.ts';
+import { applyIssues, sqlApply } from './apply-settings.ts';
+import { changesProblem, changesSettings } from './changes/index.ts';
+import { connection } from './connection-settings.ts';
 import type { OptionalDriver } from './driver.ts';
 import { missingDriver } from './driver.ts';
 import { sqlWrites } from './write-settings.ts';
@@ -37,19 +39,6 @@ const queries = z
   })
   .prefault({});
 
-const server = z.strictObject({
-  host: z.string().min(1).describe('Host name, or the folder of a Unix socket (PostgreSQL).'),
-  port: z.int().min(1).max(65_535).optional().describe('Port; by default the engine’s own.'),
-  user: z.string().min(1).describe('A role that can only read.'),
-  password: secret.optional().describe('Its password.'),
-  database: z.string().min(1).describe('Database.'),
-  tls: z
-    .union([z.boolean(), z.strictObject({ ca: secret.describe('The certificate authority, as PEM.') })])
-    .default(false)
-    .describe('Encrypts the connection and checks the server’s certificate.'),
-});
-const connection = z.union([secret, server]);
-
 const poolSize = count(1, 50, 5).describe('Connections to the legacy store.');
 const people = {
   table: z
@@ -81,7 +70,7 @@ const flag = (server: z.ZodType) =>
         .describe('Another role that may write this mark; by default the one that reads.'),
     })
     .optional()
-    .describe('The only thing that is written to the legacy store besides `writes`.');
+    .describe('The only thing that is written to the legacy store besides `writes` and `apply`.');
 
 const DRIVERS: Readonly<Record<string, OptionalDriver>> = { mssql: 'tedious', oracle: 'oracledb' };
 
@@ -93,6 +82,7 @@ export const sqlSettings = z
       ...people,
       flag: flag(connection),
       writes: sqlWrites(connection),
+      apply: sqlApply(connection),
       changes: changesSettings,
     }),
     z.strictObject({
@@ -101,6 +91,7 @@ export const sqlSettings = z
       ...people,
       flag: flag(connection),
       writes: sqlWrites(connection),
+      apply: sqlApply(connection),
       changes: changesSettings,
     }),
     z.strictObject({
@@ -109,6 +100,7 @@ export const sqlSettings = z
       ...people,
       flag: flag(connection),
       writes: sqlWrites(connection),
+      apply: sqlApply(connection),
       changes: changesSettings,
     }),
     z.strictObject({
@@ -117,6 +109,7 @@ export const sqlSettings = z
       ...people,
       flag: flag(connection),
       writes: sqlWrites(connection),
+      apply: sqlApply(connection),
       changes: changesSettings,
     }),
     z.strictObject({
@@ -127,10 +120,12 @@ export const sqlSettings = z
       ...people,
       flag: flag(z.never()),
       writes: sqlWrites(z.never()),
+      apply: sqlApply(z.never()),
       changes: changesSettings,
     }),
   ])
-  .superRefine(({ engine, table, login, queries }, context) => {
+  .superRefine((settings, context) => {
+    const { engine, table, login, queries } = settings;
     const driver = DRIVERS[engine];
     const missing = driver && missingDriver(driver);
     if (missing) context.addIssue({ code: 'custom', path: ['engine'], message: missing });
@@ -138,6 +133,9 @@ export const sqlSettings = z
     if (!queries.byLogin && !(table && login))
       need(['login'], 'expected `table` and `login`, or `queries.byLogin`');
     if (!queries.byId && !table) need(['table'], 'expected `table`, or `queries.byId`');
+    for (const [path, message] of applyIssues(settings)) need(['apply', path], message);
+    const problem = changesProblem(settings);
+    if (problem) need(['changes'], problem);
   })
   .describe('A relational database.');
 export type SqlSettings = z.output<typeof sqlSettings>;

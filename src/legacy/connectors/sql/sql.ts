@@ -4,12 +4,14 @@
  */
 import type { Knex } from 'knex';
 import { FootbridgeError } from '../../../errors.ts';
-import type { Connector, LegacyRow, Related, Row } from '../../connector.ts';
+import type { Connector, LegacyRow, OpenOptions, Related, Row } from '../../connector.ts';
 import { connectorKind, MAX_CANDIDATES, writesIn } from '../../connector.ts';
 import type { Feed } from '../../feed.ts';
 import type { SqlTemplate } from '../../sql-template.ts';
 import { textOf } from '../../values.ts';
+import { openApplier } from './apply.ts';
 import { openFeed } from './changes/index.ts';
+import { openSetup } from './changes/setup.ts';
 import type { Pool } from './pool.ts';
 import { limitsWithin, openPool, pingOf } from './pool.ts';
 import type { Binds } from './raw.ts';
@@ -21,11 +23,13 @@ import { openWriter } from './writer.ts';
 /** A number of ours needs no parameter. */
 const INLINE = { skipBinding: true } as const;
 
-function openSql(settings: SqlSettings, { timeoutMs }: { timeoutMs: number }): Connector {
+function openSql(settings: SqlSettings, options: OpenOptions): Connector {
+  const { timeoutMs } = options;
   const { queries } = settings;
   const limits = limitsWithin(timeoutMs);
   const reader = openPool(settings, { writable: false, ...limits });
   const { close: closeWriter, ...writing } = openWriter(settings, limits);
+  const { close: closeApplier, ...applying } = openApplier(settings, limits);
   const rowOf = (columns: Row): LegacyRow => ({ id: idOf(columns, settings.id), columns });
   const find = async (
     template: SqlTemplate | undefined,
@@ -34,6 +38,7 @@ function openSql(settings: SqlSettings, { timeoutMs }: { timeoutMs: number }): C
   ) => (await reader.rows((db) => (template ? raw(db, template, binds) : table(db)))).map(rowOf);
   const from = (db: Knex) => db(settings.table as string).select('*');
   const related = Object.entries(queries.related);
+  const setup = openSetup(settings);
 
   return {
     findByLogin: (login) =>
@@ -53,7 +58,7 @@ function openSql(settings: SqlSettings, { timeoutMs }: { timeoutMs: number }): C
       await reader.rows((db) => db.raw(pingOf(settings.engine)));
     },
     close: async () => {
-      await Promise.all([reader.close(), closeWriter()]);
+      await Promise.all([reader.close(), closeWriter(), closeApplier()]);
     },
     ...(related.length ? { related: (id: string) => readRelated(reader, related, id) } : {}),
     ...(queries.page || settings.table
@@ -74,11 +79,13 @@ function openSql(settings: SqlSettings, { timeoutMs }: { timeoutMs: number }): C
         }
       : {}),
     ...writing,
-    ...(settings.changes ? { feed: () => feedOf(settings, { timeoutMs }) } : {}),
+    ...applying,
+    ...(settings.changes ? { feed: () => feedOf(settings, options) } : {}),
+    ...(setup ? { setup: () => setup } : {}),
   };
 }
 
-function feedOf(settings: SqlSettings, limits: { readonly timeoutMs: number }): Feed {
+function feedOf(settings: SqlSettings, limits: OpenOptions): Feed {
   const feed = openFeed(settings, limits);
   if (feed) return feed;
   throw new FootbridgeError('config_invalid', { detail: '`changes` is not configured' });
@@ -90,6 +97,7 @@ export const sql = connectorKind({
   fromUrl,
   relatedNames: ({ queries }) => Object.keys(queries.related),
   writes: ({ writes }) => writesIn(writes),
+  applies: ({ apply }) => apply,
   // SQL of the operator's own compares with what only the operator knows.
   loginColumns: ({ queries, login }) => (queries.byLogin ? undefined : login),
 });

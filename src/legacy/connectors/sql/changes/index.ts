@@ -1,18 +1,35 @@
 /** How a database tells of changes to its users: by one of these ways. */
 import { z } from 'zod';
+import type { OpenOptions } from '../../../connector.ts';
 import type { Feed } from '../../../feed.ts';
 import type { SqlSettings } from '../sql-settings.ts';
-import { logSettings, openLog } from './log.ts';
-import { openOutbox, outboxSettings } from './outbox.ts';
-import { openPoll, pollSettings } from './poll.ts';
+import { logProblem, logSettings, openLog } from './log.ts';
+import { openOutbox, outboxProblem, outboxSettings } from './outbox.ts';
+import { openPoll, pollProblem, pollSettings } from './poll.ts';
 
 export const changesSettings = z
   .discriminatedUnion('by', [outboxSettings, logSettings, pollSettings])
   .optional()
   .describe('How the database tells of changes to its users, for `sync`.');
 
-/** Undefined where the settings say nothing of it. */
-export function openFeed(settings: SqlSettings, limits: { readonly timeoutMs: number }): Feed | undefined {
+type Configured = Pick<SqlSettings, 'engine' | 'table' | 'id' | 'changes'>;
+
+/** Why these settings cannot work, as a sentence; undefined: they can. */
+export function changesProblem({ engine, table, id, changes }: Configured): string | undefined {
+  switch (changes?.by) {
+    case 'outbox':
+      return outboxProblem({ engine, table, id }, changes);
+    case 'log':
+      return logProblem({ engine, table, id });
+    case 'poll':
+      return pollProblem({ table, id });
+    default:
+      return undefined;
+  }
+}
+
+/** Undefined where the settings say nothing of it. Throws config_invalid. */
+export function openFeed(settings: SqlSettings, limits: OpenOptions): Feed | undefined {
   const { changes } = settings;
   switch (changes?.by) {
     case 'outbox':
