@@ -19,6 +19,7 @@ import { openPublic } from './public.ts';
 import { countDeliveries, oldestWaitingSeconds } from './sessions/ending/deliveries.ts';
 import { countLegacySessions } from './sessions/registry.ts';
 import { watchDatabase } from './store/watch.ts';
+import { syncGauges } from './sync/overview.ts';
 
 export interface App {
   readonly publicPort: number;
@@ -40,6 +41,7 @@ export async function openApp(settings: Settings): Promise<App> {
     onEnded: ({ cause }) => metrics.sessionEndings.inc({ cause }),
   });
   const { log, db, keyring, audit } = ground;
+  const syncedTargets = settings.sync.pairs.map(({ target }) => target);
   metrics.watch({
     hashing: () => ground.passwords.stats(),
     moves: () => countWork(db),
@@ -48,6 +50,7 @@ export async function openApp(settings: Settings): Promise<App> {
     deliveries: () => countDeliveries(db),
     legacyWrites: () => countLegacyWrites(db),
     oldestDeliverySeconds: () => oldestWaitingSeconds(db),
+    sync: () => syncGauges({ db, queue: ground.queue }, syncedTargets),
   });
   if (unproved.length > 0)
     log.error({ unproved }, 'hashes are not written so: the known answers do not come out');

@@ -30,6 +30,8 @@ export function deskOf(ground: Ground, { actor, configFile }: DeskOptions): Desk
     batches,
     batchEngine,
     mailer,
+    queue,
+    stores,
   } = ground;
   const { keys, lifetimes, issuer, clients } = settings.provider;
   return {
@@ -67,7 +69,13 @@ export function deskOf(ground: Ground, { actor, configFile }: DeskOptions): Desk
       softwareVersion: packageFile.version,
     },
     ...(configFile ? { files: true as const } : {}),
-    setup: { issuer, clients, ...(configFile ? { configFile } : {}) },
+    sync: { settings: settings.sync, queue, stores },
+    setup: {
+      issuer,
+      clients,
+      synced: settings.sync.pairs.map(({ target }) => target),
+      ...(configFile ? { configFile } : {}),
+    },
   };
 }
 

@@ -14,6 +14,7 @@ import { resealPassword, sealPassword } from './sync/passwords/sealing.ts';
 import type { NewcomersDeps } from './sync/people/newcomers.ts';
 import { newAtTarget, newInLegacy } from './sync/people/newcomers.ts';
 import type { TurnsDeps, TurnsDone } from './sync/people/turns.ts';
+import { strangerOf } from './sync/queue/change-queue.ts';
 import { sweepRound } from './sync/sweeping.ts';
 import type { PairSettings } from './sync/sync-settings.ts';
 import { openSyncing } from './sync/syncing.ts';
@@ -97,14 +98,14 @@ export function openTwoWay(parts: TwoWayParts) {
     onError,
   });
   const seal: SealEvent = (target, { targetUserId, password }) =>
-    sealPassword(keyring, { target, person: `user:${targetUserId}` }, password);
+    sealPassword(keyring, { target, person: strangerOf(targetUserId) }, password);
   const events = {
     queue,
     hears: hearing.hears,
     ownUserId: ownUserIds(parts),
     reseal: (sealed: string, owner: { target: string; targetUserId: string; person: string }) =>
       resealPassword(keyring, sealed, {
-        from: { target: owner.target, person: `user:${owner.targetUserId}` },
+        from: { target: owner.target, person: strangerOf(owner.targetUserId) },
         to: { target: owner.target, person: owner.person },
       }),
   };

@@ -54,7 +54,7 @@ export function sweepRegularly({ db, log, settings }: UpkeepDeps, throttle: Thro
       await sweepRecords(db);
       await sweepMigration(db);
       await sweepSessions(db, settings.sessions);
-      await sweepSync(db);
+      await sweepSync(db, settings.sync);
       await sweep(db, SWEEP_LOOKUP_RATES);
       await throttle.sweep();
     } catch (error) {

@@ -17,6 +17,8 @@ import type { AuditLog } from '../store/audit-log.ts';
 import type { Db } from '../store/db.ts';
 import type { Keyring } from '../store/encryption.ts';
 import type { SchemaStatus } from '../store/schema.ts';
+import type { ChangeQueue } from '../sync/queue/change-queue.ts';
+import type { SyncSettings } from '../sync/sync-settings.ts';
 import type { OurClient } from '../targets/setup.ts';
 import type { Targets } from '../targets/target.ts';
 
@@ -53,6 +55,15 @@ export interface Desk {
   readonly files?: true;
   /** What setting us up at a target needs. */
   readonly setup?: SetupDesk;
+  /** What keeping both sides equal needs. */
+  readonly sync?: SyncDesk;
+}
+
+export interface SyncDesk {
+  readonly settings: SyncSettings;
+  readonly queue: ChangeQueue;
+  /** The legacy stores, and what stands before a primary key in their subjects. */
+  readonly stores: readonly { readonly name: string; readonly prefix: string }[];
 }
 
 export interface SetupDesk {
@@ -60,6 +71,8 @@ export interface SetupDesk {
   readonly issuer: string;
   /** The clients of our provider. */
   readonly clients: readonly OurClient[];
+  /** The targets that sync keeps equal with the legacy store. */
+  readonly synced?: readonly string[];
   /** On the command line only: elsewhere no file is read or written. */
   readonly configFile?: string;
 }

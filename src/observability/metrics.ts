@@ -1,6 +1,8 @@
 /** Prometheus metrics. Labels are from closed sets: no user, no free text. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { sessionMetrics } from './session-metrics.ts';
+import type { SyncGauges } from './sync-metrics.ts';
+import { syncMetrics } from './sync-metrics.ts';
 
 export interface Sources {
   readonly hashing: () => { readonly running: number; readonly queued: number };
@@ -23,6 +25,7 @@ export interface Sources {
   readonly legacyWrites: () => Promise<number | undefined>;
   /** Of the delivery that waits longest; 0: none waits. */
   readonly oldestDeliverySeconds: () => Promise<number | undefined>;
+  readonly sync: () => Promise<SyncGauges>;
 }
 
 export interface Metrics {
@@ -49,6 +52,20 @@ export interface Metrics {
   readonly legacySessionsLive: Gauge<'app' | 'state'>;
   readonly deliveriesOpen: Gauge<'kind' | 'name' | 'state'>;
   readonly oldestDelivery: Gauge;
+  readonly syncTurns: Counter<'target' | 'result'>;
+  readonly syncFieldsWritten: Counter<'target' | 'side'>;
+  readonly syncConflicts: Counter<'target'>;
+  readonly syncIntake: Counter<'result'>;
+  readonly syncState: Gauge<'target' | 'state'>;
+  readonly syncWaiting: Gauge<'target' | 'lane'>;
+  readonly syncOldest: Gauge<'target' | 'lane'>;
+  readonly syncDead: Gauge<'target'>;
+  readonly syncConflictsOpen: Gauge<'target' | 'kind'>;
+  readonly syncPasswordsOpen: Gauge<'target' | 'state'>;
+  readonly syncFeedLagSeconds: Gauge<'store' | 'feed'>;
+  readonly syncFeedLagBytes: Gauge<'store' | 'feed'>;
+  readonly syncFeedLagChanges: Gauge<'store' | 'feed'>;
+  readonly syncFeedProblem: Gauge<'store' | 'feed'>;
   readonly storageUp: Gauge;
   readonly hashingQueue: Gauge<'state'>;
   readonly movesWaiting: Gauge<'target' | 'state'>;
@@ -65,6 +82,7 @@ export function openMetrics(): Metrics {
     deliveries: async () => [],
     legacyWrites: async () => undefined,
     oldestDeliverySeconds: async () => undefined,
+    sync: async () => ({ pairs: [], feeds: [] }),
   };
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: 'footbridge_' });
@@ -186,6 +204,7 @@ export function openMetrics(): Metrics {
       registers,
     }),
     ...sessionMetrics(registers, () => sources),
+    ...syncMetrics(registers, () => sources),
     storageUp: new Gauge({
       name: 'footbridge_storage_up',
       help: '1 while our own database answers.',

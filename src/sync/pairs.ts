@@ -55,7 +55,9 @@ const SET = statement(`insert into sync_pairs as p (target, state, actor) select
     swept_at = case when excluded.state = 'aligning' then null else p.swept_at end,
     sweep_due_at = case when excluded.state = 'aligning' then now() else p.sweep_due_at end
   where p.state = any($4::text[]) returning ${COLUMNS}`);
-const SET_KNOWN = statement(`update sync_pairs set state = $2, actor = $3, since = now()
+/** Whoever was stopped in the first reading goes on with it. */
+const SET_KNOWN = statement(`update sync_pairs set actor = $3, since = now(),
+    state = case when $2 = 'running' and swept_at is null then 'aligning' else $2 end
   where target = $1 and state = any($4::text[]) returning ${COLUMNS}`);
 
 /** Whether there is a way; undefined: it was never started. */

@@ -1,12 +1,16 @@
 import { createConnection } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { logFeed } from '../../src/legacy/connectors/sql/changes/log/log-feed.ts';
+import { mysqlLog } from '../../src/legacy/connectors/sql/changes/log/mysql-source.ts';
+import { reopened } from '../../src/legacy/connectors/sql/changes/reopened.ts';
 import { openSetup } from '../../src/legacy/connectors/sql/changes/setup.ts';
 import type { Feed } from '../../src/legacy/feed.ts';
 import type { Mariadb } from '../servers/mariadb.ts';
 import { requiresMariadb, startMariadb } from '../servers/mariadb.ts';
 import { freePort } from '../support/ports.ts';
+import { certificateFor, requiresOpenssl } from './certificates.ts';
 import { begin, feedContract, hear, ODD_IDS } from './feed-contract.ts';
-import { feedAt, oneAtATime, storeAt } from './log-store.ts';
+import { feedAt, logAt, oneAtATime, storeAt } from './log-store.ts';
 
 const required = requiresMariadb();
 /** Small files, so that the log goes over from one to the next all the time. */
@@ -265,3 +269,61 @@ describe.skipIf(required.skip)(`the log of ${required.name}`, () => {
     });
   });
 });
+
+const openssl = requiresOpenssl();
+describe.skipIf(required.skip || openssl.skip)(
+  `the log of ${required.name} over TLS, with ${openssl.name}`,
+  () => {
+    test.each([
+      ['its own', 'IP:127.0.0.1', true],
+      ['somebody else’s', 'DNS:elsewhere.example', false],
+    ])('is read from a server whose certificate is %s: %s', async (_whose, name, isRead) => {
+      const certificate = certificateFor(name);
+      const tls = [
+        `--ssl-cert=${certificate.cert}`,
+        `--ssl-key=${certificate.key}`,
+        `--ssl-ca=${certificate.ca}`,
+      ];
+      const server = await startMariadb({ args: [...ARGS, ...tls] });
+      try {
+        await server.execute(
+          "create database shop; create user tls@'%' identified by 'tls' require ssl; grant all on *.* to tls@'%'",
+        );
+        await server.execute(PEOPLE, 'shop');
+        const reach = {
+          host: '127.0.0.1',
+          port: server.port,
+          user: 'tls',
+          password: 'tls',
+          database: 'shop',
+        };
+        // The connection for questions is another driver's: here it is the stream that is tried.
+        const source = mysqlLog(
+          {
+            engine: 'mysql',
+            connection: logAt({ connection: { ...reach, tls: { ca: certificate.caPem } } }).connection!,
+            users: { table: 'people', user: 'id' },
+            tables: [],
+            slot: '',
+            publication: '',
+            serverId: undefined,
+            timeoutMs: 10_000,
+          },
+          reopened(storeAt(server.url('shop')), { timeoutMs: 10_000, writable: false }),
+        );
+        const feed = logFeed(source);
+        const reading = feed.read(undefined, 10);
+        if (isRead) {
+          const { position } = await reading;
+          await server.execute("insert into people (id) select concat('p', seq) from seq_1_to_50000", 'shop');
+          const { changes } = await hear(feed, position, ['p50000'], { limit: 5_000 });
+          expect(new Set(changes.map(({ legacyId }) => legacyId)).size).toBe(50_000);
+        } else await expect(reading).rejects.toMatchObject({ code: 'legacy_unavailable' });
+        await feed.close();
+      } finally {
+        await server.stop();
+        certificate.drop();
+      }
+    });
+  },
+);

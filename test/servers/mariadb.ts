@@ -13,6 +13,8 @@ export interface Mariadb {
   url(database: string): string;
   /** Runs any number of statements, in `database` or in none. */
   execute(sql: string, database?: string): Promise<void>;
+  /** Stops it as an administrator does, and starts it on the same port. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -22,29 +24,37 @@ const PAUSE_MS = 100;
 /** For `describe.skipIf(requiresMariadb().skip)(…)`. */
 export const requiresMariadb = () => requires('MariaDB', 'mariadbd');
 
-export async function startMariadb(): Promise<Mariadb> {
+/** `args`: further options of the server. Without `--skip-grant-tables`, root has no password and comes from 127.0.0.1. */
+export async function startMariadb({
+  args = ['--skip-grant-tables'],
+}: {
+  readonly args?: readonly string[];
+} = {}): Promise<Mariadb> {
   const folder = await mkdtemp(join(tmpdir(), 'footbridge-mariadb-'));
   const port = await freePort();
   // The server refuses to run as root unless it is told so.
   const asRoot = userInfo().uid === 0 ? ['--user=root'] : [];
   install(folder, asRoot);
-  const server = spawn(
-    requiresMariadb().path ?? 'mariadbd',
-    [
-      '--no-defaults',
-      `--datadir=${join(folder, 'data')}`,
-      `--socket=${join(folder, 'socket')}`,
-      `--port=${port}`,
-      '--bind-address=127.0.0.1',
-      '--skip-name-resolve',
-      '--skip-grant-tables',
-      '--skip-networking=0',
-      '--character-set-server=utf8mb4',
-      ...asRoot,
-    ],
-    { stdio: 'ignore' },
-  );
-  const gone = new Promise<void>((resolve) => server.once('exit', () => resolve()));
+  const launch = () => {
+    const server = spawn(
+      requiresMariadb().path ?? 'mariadbd',
+      [
+        '--no-defaults',
+        `--datadir=${join(folder, 'data')}`,
+        `--socket=${join(folder, 'socket')}`,
+        `--port=${port}`,
+        '--bind-address=127.0.0.1',
+        '--skip-name-resolve',
+        '--skip-networking=0',
+        '--character-set-server=utf8mb4',
+        ...args,
+        ...asRoot,
+      ],
+      { stdio: 'ignore' },
+    );
+    return { server, gone: new Promise<void>((resolve) => server.once('exit', () => resolve())) };
+  };
+  let running = launch();
   const options = { host: '127.0.0.1', port, user: 'root', multipleStatements: true, charset: 'utf8mb4' };
 
   const execute = async (sql: string, database?: string) => {
@@ -55,18 +65,26 @@ export async function startMariadb(): Promise<Mariadb> {
       await connection.end();
     }
   };
+  const halt = async () => {
+    running.server.kill('SIGTERM');
+    await running.gone;
+  };
   const stop = async () => {
-    server.kill('SIGTERM');
-    await gone;
+    await halt();
     await rm(folder, { recursive: true, force: true });
   };
+  const restart = async () => {
+    await halt();
+    running = launch();
+    await answering(() => execute('select 1'), running.gone);
+  };
   try {
-    await answering(() => execute('select 1'), gone);
+    await answering(() => execute('select 1'), running.gone);
   } catch (error) {
     await stop();
     throw error;
   }
-  return { port, url: (database) => `mysql://root@127.0.0.1:${port}/${database}`, execute, stop };
+  return { port, url: (database) => `mysql://root@127.0.0.1:${port}/${database}`, execute, restart, stop };
 }
 
 function install(folder: string, asRoot: readonly string[]): void {

@@ -30,7 +30,7 @@ export const hasModule = (name: string) => MODULE_FOLDERS.some((at) => existsSyn
 export interface SlapdPlan {
   /** Loaded before the start. */
   readonly ldif: string;
-  /** Lines of slapd.conf before the database (attribute types, TLS) and in it (overlays, limits, rights). */
+  /** Lines of slapd.conf before the database (attribute types, other databases) and in it (overlays, limits, rights). */
   readonly global?: readonly string[];
   readonly database?: readonly string[];
   readonly certificate?: { readonly cert: string; readonly key: string; readonly ca: string };
@@ -58,7 +58,7 @@ export async function startSlapd(plan: SlapdPlan): Promise<Slapd> {
   mkdirSync(join(folder, 'db'));
   writeFileSync(config, configuration(folder, plan), { mode: 0o600 });
   writeFileSync(join(folder, 'start.ldif'), plan.ldif);
-  run('slapadd', ['-q', '-f', config, '-l', join(folder, 'start.ldif')]);
+  run('slapadd', ['-q', '-f', config, '-b', SUFFIX, '-l', join(folder, 'start.ldif')]);
 
   let server: ChildProcess;
   const start = async () => {
@@ -93,7 +93,16 @@ export async function startSlapd(plan: SlapdPlan): Promise<Slapd> {
   };
 }
 
-const MODULES = ['back_mdb', 'pw-sha2', 'pw-pbkdf2', 'argon2', 'ppolicy', 'memberof'];
+const MODULES = [
+  'back_mdb',
+  'pw-sha2',
+  'pw-pbkdf2',
+  'argon2',
+  'ppolicy',
+  'memberof',
+  'syncprov',
+  'accesslog',
+];
 
 function configuration(folder: string, { global = [], database = [], certificate }: SlapdPlan): string {
   return [

@@ -99,7 +99,7 @@ describe('an event of a target', () => {
       `update target_events set received_at = now() - interval '31 days', done_at = now() where id = 'old'`,
     );
     await place.sql(`update target_events set received_at = now() - interval '29 days' where id = 'new'`);
-    expect(await sweepSync(place.db)).toBe(1);
+    expect(await sweepSync(place.db, { keepDays: 14 })).toBe(1);
     expect(await stored()).toMatchObject([{ id: 'new' }]);
   });
 });

@@ -45,6 +45,19 @@ import { sessionEnd } from './session-end.ts';
 import { sessionEndings } from './session-endings.ts';
 import { sessionList } from './session-list.ts';
 import { sessionShow } from './session-show.ts';
+import { syncConflicts } from './sync-conflicts.ts';
+import { syncDead } from './sync-dead.ts';
+import { syncInstall, syncUninstall } from './sync-install.ts';
+import { syncDrain, syncPause, syncResume } from './sync-pause.ts';
+import { syncReconcile } from './sync-reconcile.ts';
+import { syncRedrive } from './sync-redrive.ts';
+import { syncReplay } from './sync-replay.ts';
+import { syncReport, syncVerify } from './sync-report.ts';
+import { syncResolve } from './sync-resolve.ts';
+import { syncStart } from './sync-start.ts';
+import { syncStatus } from './sync-status.ts';
+import { syncStop } from './sync-stop.ts';
+import { syncUser } from './sync-user.ts';
 import { targetCheck } from './target-check.ts';
 import { targetSetup } from './target-setup.ts';
 import { targetTeardown } from './target-teardown.ts';
@@ -104,6 +117,23 @@ export const operations: readonly Operation[] = [
   claimExcept,
   claimOrganizations,
   claimUnlink,
+  syncInstall,
+  syncStart,
+  syncStatus,
+  syncPause,
+  syncResume,
+  syncReconcile,
+  syncConflicts,
+  syncResolve,
+  syncDead,
+  syncRedrive,
+  syncReplay,
+  syncUser,
+  syncDrain,
+  syncStop,
+  syncReport,
+  syncVerify,
+  syncUninstall,
   mailPreview,
   mailCheck,
   rewriteList,

@@ -9,6 +9,7 @@ import { linksOfPerson, personLinksLines } from '../claim-tokens/person-links.ts
 import { findUser } from '../find-user.ts';
 import { defineOperation } from '../operation.ts';
 import { isLiveAtApp, isLiveAtTarget, sessionLine, showSession } from '../session-view.ts';
+import { syncedLines, syncOfPerson } from '../sync/person.ts';
 
 /** Nobody has more; `session show` says more of each. */
 const SHOWN = 100;
@@ -16,7 +17,7 @@ const SHOWN = 100;
 export const userShow = defineOperation({
   name: 'user show',
   summary:
-    'Shows one person: who they are, where they stand at each target, their links and organizations there, and which sessions they have.',
+    'Shows one person: who they are, where they stand at each target and whether they are kept equal with it, their links and organizations there, and which sessions they have.',
   input: z.strictObject({ user: z.string().min(1).describe('What the person types to log in, or the sub.') }),
   positional: ['user'],
   changes: false,
@@ -32,12 +33,13 @@ export const userShow = defineOperation({
       ...found,
       ledger,
       links: await linksOfPerson(desk, { sub, user: found.user, ledger }),
+      sync: await syncOfPerson(desk, sub),
       sessions: (await listSessions(db, { sub }, SHOWN)).map((session) => showSession(session, lifetimes)),
       legacySessions: countBy(atApps.map(({ app }) => app)),
       targetSessions: countBy(atTargets.map(({ target }) => target)),
     };
   },
-  print({ user, problem, ledger, links, sessions, legacySessions, targetSessions }) {
+  print({ user, problem, ledger, links, sync, sessions, legacySessions, targetSessions }) {
     const lines = user
       ? [
           `${user.name ?? user.username ?? user.sub}`,
@@ -53,7 +55,7 @@ export const userShow = defineOperation({
       );
     }
     if (ledger.length === 0) lines.push('  ledger     legacy (never seen here)');
-    lines.push(...personLinksLines(links));
+    lines.push(...personLinksLines(links), ...syncedLines(sync));
     for (const session of sessions) lines.push(`  session    ${sessionLine(session)}`);
     for (const [name, n] of Object.entries({ ...legacySessions, ...targetSessions }))
       lines.push(`  at ${name.padEnd(7)} ${n} session${n === 1 ? '' : 's'} (see session show)`);

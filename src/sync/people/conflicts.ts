@@ -172,12 +172,6 @@ export const countConflictsBy = (
   }[]
 > => q.run(COUNT_BY);
 
-const COUNT = statement(`select target, count(*) filter (where decided is null)::int as open,
-    count(*) filter (where decided is not null)::int as decided from sync_conflicts group by target`);
-export const countConflicts = (
-  q: Queryable,
-): Promise<{ readonly target: string; readonly open: number; readonly decided: number }[]> => q.run(COUNT);
-
 /** At most $1 of those that were decided a quarter ago. */
 export const SWEEP_CONFLICTS = statement(`with gone as (delete from sync_conflicts where id = any(array(
     select id from sync_conflicts where decided_at < now() - interval '90 days' limit $1)) returning 1)

@@ -166,8 +166,13 @@ function withProofs(input: Deciding, made: Making): Decision {
     if (!made.toLegacy.includes(address)) continue;
     delete made.base[proof];
     if (input.legacy[proof] === undefined) continue;
-    if (input.canWrite('legacy', proof)) made.toLegacy.push(proof);
-    else if (input.legacy[proof] === 'true') {
+    if (input.canWrite('legacy', proof)) {
+      made.toLegacy.push(proof);
+      const there = input.target?.[proof];
+      // What is written of the proof is the target's word then, or that there is none.
+      if (there !== undefined && (there !== 'true' || believesProof(input.authority(proof))))
+        made.base[proof] = input.mark(proof, there);
+    } else if (input.legacy[proof] === 'true') {
       made.toLegacy.splice(made.toLegacy.indexOf(address), 1);
       made.unwritable.push(address);
       made.base[address] = input.base[address]!;

@@ -14,6 +14,7 @@ import type { FoundUser, TargetConnection } from '../../targets/connection.ts';
 import type { Target } from '../../targets/target.ts';
 import type { LegacyEntry } from '../../user.ts';
 import type { ChangeQueue, Settlement, Turn } from '../queue/change-queue.ts';
+import { strangerIn } from '../queue/change-queue.ts';
 import type { PairSettings } from '../sync-settings.ts';
 import { failedTurn } from './turns.ts';
 
@@ -51,7 +52,7 @@ export async function newInLegacy(deps: NewcomersDeps, { person: sub }: Turn): P
 /** A user of the target of whom nothing is known here. */
 export async function newAtTarget(deps: NewcomersDeps, turn: Turn): Promise<Settlement> {
   const { db, connection, pair, target, queue } = deps;
-  const targetUserId = turn.person.slice('user:'.length);
+  const targetUserId = strangerIn(turn.person) ?? '';
   const done = { turn, result: 'done' } as const;
   try {
     const row = await findByTargetUser(db, target.name, targetUserId);

@@ -176,6 +176,24 @@ describe('an address and its proof', () => {
     });
     expect(written(input)).toEqual({ ...nothing, toLegacy: ['email', 'emailVerified'] });
   });
+  test.each([
+    ['proved', 'true', 'last-writer', 'true'],
+    ['not proved', 'false', 'last-writer', 'false'],
+    ['not proved, and the target is not believed', 'false', 'never', 'false'],
+    ['proved, and the target is not believed', 'true', 'never', undefined],
+  ] as const)('are both equal afterwards (%s)', (_what, emailVerified, rule, known) => {
+    const input = deciding({
+      base,
+      legacy: base,
+      target: { email: 'b@example.com', emailVerified },
+      rules: { email: 'last-writer', emailVerified: rule },
+    });
+    const { base: after } = decide(input);
+    expect(after).toEqual({
+      email: input.mark('email', 'b@example.com'),
+      ...(known ? { emailVerified: input.mark('emailVerified', known) } : {}),
+    });
+  });
   test('does not come at all where an old proof would stand for the new address', () => {
     const input = deciding(
       { base, legacy: base, target: there, rules: { email: 'target', emailVerified: 'never' } },

@@ -7,6 +7,8 @@ import type { Filter, SearchEntry, SearchRequest, SearchResponse } from 'ldapts'
 import { FootbridgeError } from '../../../errors.ts';
 import { Refusal, reasonOf, SIZE_LIMIT_EXCEEDED, unavailable } from './failure.ts';
 import type { LdapSettings } from './ldap-settings.ts';
+import type { Modification } from './modifying.ts';
+import { modifyWith, setPasswordWith } from './modifying.ts';
 import { addressOf, Line, openSocket, trust } from './socket.ts';
 
 export interface Identity {
@@ -23,6 +25,8 @@ export interface Query {
   readonly limit?: number;
   /** A page of this size, after the page that gave this cookie (RFC 2696); empty at the start. */
   readonly page?: { readonly size: number; readonly cookie: Buffer };
+  /** Active Directory: entries that were deleted, too ([MS-ADTS] 3.1.1.3.4.1.14). */
+  readonly deleted?: true;
 }
 
 export interface Answer {
@@ -31,6 +35,8 @@ export interface Answer {
   /** For the next page; empty after the last. */
   readonly cookie: Buffer;
 }
+
+export type { Modification } from './modifying.ts';
 
 /** Throws a Refusal where the server says no, and legacy_unavailable where it does not answer. */
 export interface Connection {
@@ -43,6 +49,11 @@ export interface Connection {
   search(query: Query): Promise<Answer>;
   /** Sets an attribute of one entry to these values; none takes it away. */
   replace(dn: string, attribute: string, values: readonly string[]): Promise<void>;
+  /** All of it or nothing. */
+  modify(dn: string, modification: Modification): Promise<void>;
+  remove(dn: string): Promise<void>;
+  /** The server makes the hash (RFC 3062). */
+  setPassword(dn: string, password: string): Promise<void>;
   close(): void;
 }
 
@@ -114,6 +125,9 @@ export async function dial(url: string, settings: LdapSettings, limits: Limits):
         const modification = new ldapts.Attribute({ type, values: [...values] });
         return client.modify(dn, new ldapts.Change({ operation: 'replace', modification }));
       }),
+    modify: (dn, modification) => ask(() => modifyWith(ldapts, client, dn, modification)),
+    remove: (dn) => ask(() => client.del(dn)),
+    setPassword: (dn, password) => ask(() => setPasswordWith(ldapts, client, dn, password)),
     close() {
       // A farewell that nobody waits for.
       if (line.isOpen) client.unbind().catch(() => undefined);
@@ -123,13 +137,18 @@ export async function dial(url: string, settings: LdapSettings, limits: Limits):
 }
 
 type Ldapts = typeof import('ldapts');
+const SHOW_DELETED = '1.2.840.113556.1.4.417';
 
 function requestFor(
-  { PagedResultsControl, SearchRequest }: Ldapts,
+  { Control, PagedResultsControl, SearchRequest }: Ldapts,
   query: Query,
   limits: Limits,
 ): SearchRequest {
-  const { base, scope, filter, attributes, limit = 0, page } = query;
+  const { base, scope, filter, attributes, limit = 0, page, deleted } = query;
+  const controls = [
+    ...(page ? [new PagedResultsControl({ critical: true, value: page })] : []),
+    ...(deleted ? [new Control(SHOW_DELETED, { critical: true })] : []),
+  ];
   return new SearchRequest({
     messageId: 0,
     baseDN: base,
@@ -138,7 +157,7 @@ function requestFor(
     attributes: [...attributes],
     sizeLimit: limit,
     timeLimit: Math.ceil(limits.answerMs / 1_000),
-    ...(page ? { controls: [new PagedResultsControl({ critical: true, value: page })] } : {}),
+    ...(controls.length > 0 ? { controls } : {}),
   });
 }
 

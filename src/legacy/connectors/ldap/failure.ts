@@ -12,7 +12,11 @@ const RESULTS: Readonly<Record<number, string>> = {
   11: 'adminLimitExceeded',
   12: 'unavailableCriticalExtension: the server cannot give its entries in pages',
   13: 'confidentialityRequired: the server wants TLS',
+  16: 'noSuchAttribute',
+  17: 'undefinedAttributeType: the server does not know an attribute',
   18: 'inappropriateMatching',
+  19: 'constraintViolation: the server does not take a value, or somebody else has it',
+  20: 'attributeOrValueExists',
   21: 'invalidAttributeSyntax',
   32: 'noSuchObject: there is no such base, or ldap.bindDn may not see it',
   34: 'invalidDNSyntax',
@@ -22,6 +26,10 @@ const RESULTS: Readonly<Record<number, string>> = {
   51: 'busy',
   52: 'unavailable',
   53: 'unwillingToPerform',
+  64: 'namingViolation',
+  65: 'objectClassViolation: the entry may not have an attribute, or may not be without it',
+  66: 'notAllowedOnNonLeaf: there are entries below this one',
+  67: 'notAllowedOnRDN: the attribute is part of the entry’s name',
 };
 export const INVALID_SYNTAX = 21;
 export const SIZE_LIMIT_EXCEEDED = 4;

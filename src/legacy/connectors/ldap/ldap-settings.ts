@@ -1,7 +1,9 @@
 /** Settings of the LDAP connector: how to reach the directory server, and how to find a person in it. */
 import { z } from 'zod';
 import { count, secret } from '../../../settings.ts';
+import { ldapApply } from './apply-settings.ts';
 import { partsOf } from './dn.ts';
+import { ldapChanges } from './feed-settings.ts';
 import { decodeEscapes, isFilter } from './filter.ts';
 
 /** Each is one more search per user. */
@@ -62,7 +64,7 @@ const flag = z
     bindDn: dn.optional().describe('Who may write this mark; by default who reads.'),
     bindPassword: secret.optional().describe('Their password.'),
   })
-  .describe('Marks one user as moved: the only thing that is ever written to the legacy store.');
+  .describe('Marks one user as moved: the only thing that is written to the legacy store besides `apply`.');
 
 export const ldapSettings = z
   .strictObject({
@@ -121,12 +123,14 @@ export const ldapSettings = z
       .default({})
       .describe('Groups of a user, and attributes with many values, by the name the mapping calls them.'),
     flag: flag.optional(),
+    apply: ldapApply(dn, secret),
+    changes: ldapChanges(dn),
     pageSize: count(1, 1_000, 200).describe(
       'Entries per page of a scan (RFC 2696); servers have limits of their own.',
     ),
     poolSize: count(1, 50, 5).describe('Connections that search, and as many again that check passwords.'),
   })
-  .superRefine(({ bindDn, bindPassword, flag }, context) => {
+  .superRefine(({ bindDn, bindPassword, flag, apply }, context) => {
     const pair = (one: unknown, other: unknown, path: string[]) => {
       if ((one === undefined) === (other === undefined)) return;
       context.addIssue({
@@ -137,6 +141,7 @@ export const ldapSettings = z
     };
     pair(bindDn, bindPassword, ['bindDn']);
     pair(flag?.bindDn, flag?.bindPassword, ['flag', 'bindDn']);
+    pair(apply?.bindDn, apply?.bindPassword, ['apply', 'bindDn']);
   })
   .describe('A directory server: OpenLDAP, 389 Directory Server, FreeIPA, Active Directory.');
 export type LdapSettings = z.output<typeof ldapSettings>;

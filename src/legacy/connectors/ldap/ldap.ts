@@ -6,8 +6,10 @@
 import { FootbridgeError } from '../../../errors.ts';
 import type { Connector, Row } from '../../connector.ts';
 import { connectorKind, MAX_CANDIDATES } from '../../connector.ts';
+import { applierTo } from './apply.ts';
 import { isWithin } from './dn.ts';
 import { NO_SUCH_OBJECT, outage, Refusal } from './failure.ts';
+import { modifiedFeed } from './feed.ts';
 import { relatedIn } from './groups.ts';
 import type { LdapSettings } from './ldap-settings.ts';
 import { ldapSettings } from './ldap-settings.ts';
@@ -21,7 +23,7 @@ function openLdap(settings: LdapSettings, { timeoutMs }: { timeoutMs: number }):
   const server = serverAt(settings, timeoutMs);
   const people = peopleIn(settings, server);
   const scan = scanOf({ ...people, open: server.open, pageSize: settings.pageSize });
-  const { flag, related } = settings;
+  const { changes, flag, related } = settings;
   return {
     sparse: true,
     findByLogin: (login) => people.find(settings.login, Buffer.from(login), MAX_CANDIDATES + 1),
@@ -30,6 +32,8 @@ function openLdap(settings: LdapSettings, { timeoutMs }: { timeoutMs: number }):
     verifyPassword: async ({ columns }, password) => opens(nameIn(columns, settings), password, server),
     page: scan.page,
     ...(Object.keys(related).length > 0 ? { related: relatedIn(settings, people, server) } : {}),
+    ...applierTo(settings, people, server),
+    ...(changes ? { feed: () => modifiedFeed(settings, changes, server) } : {}),
     ...(flag ? { flag: writerOf(flag, people, server) } : {}),
     close: async () => {
       scan.close();
@@ -44,6 +48,7 @@ export const ldap = connectorKind({
   fromUrl,
   relatedNames: ({ related }) => Object.keys(related),
   verifiesPasswords: () => true,
+  applies: ({ apply }) => apply,
   loginColumns: ({ login }) => login,
 });
 

@@ -3,6 +3,7 @@
  * of users.
  */
 import { randomInt } from 'node:crypto';
+import type { ConnectionOptions } from 'node:tls';
 import type { ZongJi } from '@powersync/mysql-zongji';
 import { Secret } from '../../../../../settings.ts';
 import { withinDeadline } from '../../../../deadline.ts';
@@ -15,6 +16,7 @@ import type { LogPlace, LogStream, Sink } from './log-source.ts';
 import { outage } from './log-source.ts';
 import { mysqlProblem } from './mysql-problem.ts';
 import type { WatchedColumn } from './mysql-tables.ts';
+import { checked } from './mysql-tls.ts';
 
 export interface BinlogPlan {
   readonly from: BinlogPlace;
@@ -39,7 +41,10 @@ const EVENTS = 'rotate query xid tablemap writerows updaterows deleterows heartb
 export async function openBinlogStream(place: LogPlace, plan: BinlogPlan): Promise<LogStream> {
   const { from, tables, sink, limits } = plan;
   const Driver = await loadZongji();
-  const zongji = new Driver(optionsOf(place, limits.connectMs));
+  const options = optionsOf(place, limits.connectMs);
+  const zongji = new Driver(options);
+  for (const connection of [zongji.connection, zongji.ctrlConnection])
+    checked(connection, options.host, options.ssl);
   let state: 'begins' | 'open' | 'ended' = 'begins';
   let reject: (error: unknown) => void = () => undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -132,10 +137,20 @@ function schemasOf(tables: readonly WatchedColumn[]): Record<string, string[]> {
   return schemas;
 }
 
+interface Reach {
+  readonly host: string;
+  readonly port?: number;
+  readonly user: string;
+  readonly password?: string;
+  readonly database: string;
+  readonly ssl?: ConnectionOptions;
+}
+
 function optionsOf({ connection }: LogPlace, connectMs: number) {
+  const reach: Reach = connection instanceof Secret ? fromUrl(connection.reveal()) : partsOf(connection);
   return {
     password: '',
-    ...(connection instanceof Secret ? fromUrl(connection.reveal()) : partsOf(connection)),
+    ...reach,
     connectTimeout: connectMs,
     enableKeepAlive: true,
     dateStrings: true,
@@ -146,7 +161,7 @@ function optionsOf({ connection }: LogPlace, connectMs: number) {
 }
 
 /** mysql://user:password@host:port/database?ssl={…}, as the connections that ask have it. */
-function fromUrl(text: string) {
+function fromUrl(text: string): Reach {
   const { hostname, port, username, password, pathname, searchParams } = new URL(text);
   const ssl = searchParams.get('ssl');
   return {
