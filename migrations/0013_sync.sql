@@ -8,6 +8,10 @@ create table sync_pairs (
   sweep jsonb not null default '{}',
   swept_at timestamptz,
   sweep_due_at timestamptz not null default now(),
+  -- The brake on people who vanish: how many have been let go since then, and until when an operator lets go of any number.
+  let_go int not null default 0,
+  let_go_since timestamptz,
+  may_go_until timestamptz,
   lease text,
   leased_until timestamptz
 );
@@ -63,6 +67,7 @@ create table sync_people (
   synced_at timestamptz,
   primary key (target, sub)
 ) with (fillfactor = 70);
+create index sync_people_gone on sync_people (target, gone_since) where gone_since is not null;
 create index sync_people_user on sync_people (target, target_user_id);
 
 -- Passwords, of which a target only tells that there is another one.
@@ -81,8 +86,8 @@ create table sync_passwords (
   -- When we wrote it there last, from and to: what the target tells of that time may be our own doing.
   writing_at timestamptz,
   wrote_at timestamptz,
-  -- The mark of what we are about to write to the legacy store, by which it is known again.
-  intended text,
+  -- The marks of what we were about to write to the legacy store, newest first, by which it is known again.
+  intended text[],
   -- Something of theirs was caught at a login: it is their turn.
   due_at timestamptz,
   primary key (target, sub)

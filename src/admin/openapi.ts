@@ -8,7 +8,9 @@ import { hooksOperations } from '../migration/hooks/hooks-routes.ts';
 import type { RouteDescription } from '../migration/json-routes.ts';
 import { migrationOperations } from '../migration/migration-routes.ts';
 import { sessionOperations } from '../sessions/sessions-routes.ts';
+import { legacyChangesOperations } from '../sync/intake/changes-routes.ts';
 import { organizationsOperations } from '../sync/organizations/organizations-routes.ts';
+import { passwordCheckOperations } from '../sync/passwords/check-routes.ts';
 import { webhooksOperations } from '../sync/webhooks-routes.ts';
 import type { Operation } from './operation.ts';
 import { operations } from './operations/index.ts';
@@ -29,6 +31,8 @@ const ROUTES: readonly RouteDescription[] = [
   ...sessionOperations,
   ...webhooksOperations,
   ...organizationsOperations,
+  ...legacyChangesOperations,
+  ...passwordCheckOperations,
 ];
 
 const PROBLEM = {

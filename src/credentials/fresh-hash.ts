@@ -15,10 +15,10 @@ const SALT_BYTES = 16;
 const KEY_BYTES = 32;
 /** bcrypt ignores what is beyond, and some refuse it. */
 const BCRYPT_BYTES = 72;
-const BCRYPT_COST = 12;
-const ARGON2 = { memoryKib: 19_456, passes: 2, lanes: 1 };
-const SCRYPT = { log2N: 15, blockSize: 8, parallelism: 3 };
-const PBKDF2_ITERATIONS = { sha512: 210_000, sha256: 600_000, sha1: 1_300_000 };
+export const BCRYPT_COST = 12;
+export const ARGON2 = { memoryKib: 19_456, passes: 2, lanes: 1 };
+export const SCRYPT = { log2N: 15, blockSize: 8, parallelism: 3 };
+export const PBKDF2_ITERATIONS = { sha512: 210_000, sha256: 600_000, sha1: 1_300_000 };
 
 const moved = (value: number, [min, max]: Bounds) => Math.min(Math.max(value, min), max);
 
@@ -68,7 +68,7 @@ function templateFor(accepted: AcceptedFormat, passwordBytes: number): ParsedHas
 }
 
 /** 22 characters of bcrypt's alphabet, which is crypt(3)'s: the last holds two bits. */
-function bcryptSalt(bytes: Buffer): Buffer {
+export function bcryptSalt(bytes: Buffer): Buffer {
   return Buffer.from(`${cryptBase64(bytes).slice(0, 21)}.`, 'ascii');
 }
 

@@ -17,10 +17,13 @@ import { recipeNamed } from './recipe/compiled.ts';
 import { RecipeError } from './recipe/recipe-error.ts';
 import type { Source } from './source.ts';
 import { sourceOf } from './source.ts';
+import type { StoreHash, StoreHashOptions, Writing } from './store-hash.ts';
+import { openStoreHashing } from './store-hash.ts';
 import type { Translation } from './translation.ts';
 import { translateHash } from './translation.ts';
 
 export type { Shadow } from './exporting.ts';
+export type { StoreHash, Writing } from './store-hash.ts';
 export type { Translation } from './translation.ts';
 
 export interface VerifyOptions {
@@ -60,6 +63,17 @@ export interface Passwords {
     accepts: readonly AcceptedFormat[],
     options?: VerifyOptions,
   ): Promise<Shadow>;
+  /**
+   * A fresh hash for a legacy store's own column, in its format; the format itself has opened it with this password. Throws
+   * hashing_overloaded.
+   */
+  hashFor(writing: Writing, password: string, options?: StoreHashOptions): Promise<StoreHash | Refusal>;
+  /** A hash from elsewhere for that column, where the store's format reads the very same. No work. */
+  translateFor(
+    writing: Writing,
+    hash: string,
+    options?: Pick<StoreHashOptions, 'stored'>,
+  ): StoreHash | Refusal;
   stats(): { slots: number; running: number; queued: number };
   close(): Promise<void>;
 }
@@ -172,24 +186,25 @@ export function openPasswords(settings: PasswordSettings): Passwords {
     return pool.run({ hash: parsed, password }, { signal, usesThreadPool: usesThreadPool(parsed) });
   }
 
-  const exporting = openExporting({
-    read,
+  const means = {
     bytesOf,
-    matches: async (parsed, password, signal) =>
+    matches: async (parsed: ParsedHash, password: Buffer, signal?: AbortSignal) =>
       isWithinBounds(parsed, caps)
         ? (await hash(parsed, password, signal ? { signal } : {})).matches
         : undefined,
-    derive: async (parsed, password, signal) =>
+    derive: async (parsed: ParsedHash, password: Buffer, signal?: AbortSignal) =>
       (
         await pool.run(
           { hash: parsed, password, wants: 'digest' },
           { signal, usesThreadPool: usesThreadPool(parsed) },
         )
       ).digest,
-  });
+  };
+  const exporting = openExporting({ read, ...means });
   const decoy = decoyHash(settings, readWithinCaps);
   return {
     ...exporting,
+    ...openStoreHashing({ caps, ...means }),
     async verify(stored, password, options = {}) {
       const { format, hash: parsed } = readWithinCaps(stored);
       if (isRefusal(parsed)) return { verified: false, format, algorithm: 'unknown', reason: parsed.reason };

@@ -27,6 +27,9 @@ export const REASONS = {
   rewrite_blocked:
     'A rewrite of this format has failed its proof: none is released until that is looked into.',
   hash_not_computable: 'The hash could not be computed.',
+  format_unwritable:
+    'No new hash is written in this format: it is too weak, is kept in more than one column, or is only read here.',
+  columns_needed: 'A hash in this format depends on other columns of the row, which are not known.',
   unchanged_passwords_only: 'Holds only where the store leaves the password as entered.',
   password_length_limited:
     'Holds for passwords of up to 72 bytes: the target refuses longer ones, of which the store ignores the rest.',

@@ -27,6 +27,20 @@ export function fingerprintOf(keyring: Keyring, owner: Owner, stored: readonly S
   return keyring.mac('made-of', aad(owner), JSON.stringify(columns)).toString('hex');
 }
 
+/** The same with every master key, newest first: what an older one has made must not look like another password. */
+export function fingerprintsOf(
+  keyring: Keyring,
+  owner: Owner,
+  stored: readonly StoredPassword[],
+  masterKeys = keyring.macs('made-of').length,
+): readonly string[] {
+  return Array.from({ length: masterKeys }, (_, age) => {
+    if (age === 0) return fingerprintOf(keyring, owner, stored);
+    const mac: Keyring['mac'] = (purpose, ...parts) => keyring.macs(purpose, ...parts)[age]!;
+    return fingerprintOf({ ...keyring, mac }, owner, stored);
+  });
+}
+
 /** The scalar `captured` in a query that has target and sub as $1 and $2: the fingerprint of what was captured. */
 export const CAPTURED_OF = `(select encode(made_of, 'hex') from captured_passwords c where c.target = $1::text and c.sub = $2::text)`;
 

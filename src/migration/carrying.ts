@@ -20,6 +20,14 @@ export interface CarryingDeps {
   readonly onProof?: (rewrite: Rewrite, result: 'proved' | 'failed') => void;
   readonly onCapture?: (capture: { readonly target: string; readonly reason: string }) => void;
   readonly onError?: (error: unknown) => void;
+  /**
+   * For targets that are kept equal with the legacy store: what they still need of people who have arrived there, as parts of
+   * other names. `except`: the target that has just been carried to.
+   */
+  readonly synced?: (
+    login: Pick<ProvedPassword, 'sub' | 'password' | 'stored' | 'opened' | 'signal'>,
+    except: string | undefined,
+  ) => Promise<readonly Part[]>;
 }
 
 /** For logins of any client, or at a target that is named. A login never fails because nothing could be carried over: the next one will do it. */
@@ -27,10 +35,11 @@ export function carryFor(deps: CarryingDeps, targets: Pick<Targets, 'byClient'>)
   return async (
     login: Omit<ProvedPassword, 'target'> & { readonly clientId: string; readonly target?: Target },
   ): Promise<readonly Part[]> => {
-    const target = login.target ?? targets.byClient(login.clientId);
-    if (!target || hasLeft(login.state, target)) return [];
+    const named = login.target ?? targets.byClient(login.clientId);
+    const target = named && !hasLeft(login.state, named) ? named : undefined;
     try {
-      return await carry(deps, { ...login, target });
+      const own = target ? await carry(deps, { ...login, target }) : [];
+      return [...own, ...((await deps.synced?.(login, target?.name)) ?? [])];
     } catch (error) {
       deps.onError?.(error);
       return [];

@@ -38,6 +38,7 @@ const ENSURE: RouteDescription = {
     'target_refused',
     'hashing_overloaded',
     'legacy_unavailable',
+    'target_unavailable',
     'storage_unavailable',
   ],
 };

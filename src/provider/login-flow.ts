@@ -253,7 +253,9 @@ export class LoginFlow {
   ): void {
     // Whoever asked has left: their place in the queue is free again, and there is nobody to answer.
     if (ctx.res.destroyed) throw new Answered();
-    const problem = isFootbridgeError(error, 'legacy_unavailable')
+    const isAway =
+      isFootbridgeError(error, 'legacy_unavailable') || isFootbridgeError(error, 'target_unavailable');
+    const problem = isAway
       ? 'legacy_down'
       : isFootbridgeError(error, 'hashing_overloaded')
         ? 'overloaded'

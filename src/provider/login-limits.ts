@@ -7,6 +7,7 @@ import type { Directory } from '../legacy/directory.ts';
 import type { KnownPerson, PeopleWatch } from '../sessions/people-watch.ts';
 import type { Db } from '../store/db.ts';
 import type { Part } from '../store/statement.ts';
+import type { ThroughTarget } from '../sync/passwords/through-target.ts';
 import type { Target } from '../targets/target.ts';
 import type { LegacyEntry, StoredPassword, User } from '../user.ts';
 import type { Factors } from './login-factors.ts';
@@ -44,6 +45,8 @@ export interface PasswordDeps {
   /** What a proved password leaves behind for the target: parts of the statement that stores the login. */
   readonly watch?: LoginWatch;
   readonly carry?: (proved: CarriedLogin) => Promise<readonly Part[]>;
+  /** Asked before the legacy store's own passwords: a target may have a newer one. Throws target_unavailable. */
+  readonly throughTarget?: ThroughTarget;
   /** A record that lets nobody in: ambiguous, or not to be mapped. The person is told nothing; the operator should be. */
   readonly onUnusableRecord?: (error: FootbridgeError) => void;
 }

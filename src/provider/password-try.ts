@@ -41,7 +41,9 @@ type Tried = Matched | { readonly kind: 'wrong' | 'locked' } | Throttled;
 /** A password of more than this is refused before any work (security.md A1.8). */
 const PASSWORD_BYTES = 1_024;
 
-/** Throws legacy_unavailable, storage_unavailable, hashing_overloaded: none of them counts as a failure. */
+/**
+ * Throws legacy_unavailable, target_unavailable, storage_unavailable, hashing_overloaded: none of them counts as a failure.
+ */
 export async function tryPassword(deps: PasswordDeps, attempt: PasswordTry): Promise<Tried> {
   const startedAt = performance.now();
   const tried = await withinThrottle(deps, attempt);
@@ -53,18 +55,19 @@ async function withinThrottle(deps: PasswordDeps, attempt: PasswordTry): Promise
   const { throttle } = deps;
   const accounts = (await identifiersOf(deps, attempt)).map((identifier) => throttle.account(identifier));
   const buckets = [...accounts, throttle.network(attempt.network)];
-  const known = throttle.knownWait(buckets);
-  if (known > 0) return { kind: 'throttled', waitSeconds: known };
-  const entry = await usable(deps, findEntry(deps, attempt));
-  const ledger = entry && attempt.ledgerPart(entry.user.sub);
-  const watched = entry && deps.watch?.knownPart(entry.user.sub);
+  const wait = throttle.knownWait(buckets);
+  if (wait > 0) return { kind: 'throttled', waitSeconds: wait };
+  const known = await usable(deps, findEntry(deps, attempt));
+  const ledger = known && attempt.ledgerPart(known.user.sub);
+  const watched = known && deps.watch?.knownPart(known.user.sub);
   const { signal } = attempt;
   return withinLimits(deps, { buckets, ledger, watched, signal }, async (circumstances) => {
-    const match = await matchPassword(deps.passwords, entry?.credentials, attempt);
-    if (!match || !entry) {
+    const match = await matchAnywhere(deps, known, attempt);
+    if (!match) {
       await throttle.fail(buckets);
       return { kind: 'wrong' };
     }
+    const { entry } = match;
     if (entry.user.state !== 'active') return { kind: 'locked' };
     const { moved, failures } = circumstances;
     await deps.watch?.proved(entry, circumstances.watched);
@@ -96,10 +99,28 @@ function usable<T>({ onUnusableRecord }: PasswordDeps, found: Promise<T | undefi
   });
 }
 
-/** What opened: one of the stored passwords, or the store itself. */
+/** What opened: one of the stored passwords, the store itself, or a target. */
 interface Match {
   readonly opened: StoredPassword | undefined;
 }
+
+/** As the legacy store has them, also where it has just been given a newer password that a target has. */
+async function matchAnywhere(
+  { passwords, throughTarget }: PasswordDeps,
+  entry: LegacyEntry | undefined,
+  attempt: PasswordTry,
+): Promise<(Match & { readonly entry: LegacyEntry }) | undefined> {
+  const { password, signal } = attempt;
+  const there =
+    entry && isPossible(password) ? await throughTarget?.({ entry, password, signal }) : undefined;
+  if (there?.kind === 'wrong') return undefined;
+  if (there) return { entry: there.entry, opened: there.opened };
+  const match = await matchPassword(passwords, entry?.credentials, attempt);
+  return match && entry && { ...match, entry };
+}
+
+const isPossible = (password: string) =>
+  password !== '' && Buffer.byteLength(password) <= PASSWORD_BYTES && !password.includes('\0');
 
 /** Spends the same effort whether or not there is such a user and such a password. */
 async function matchPassword(
@@ -109,7 +130,7 @@ async function matchPassword(
 ): Promise<Match | undefined> {
   const { password } = attempt;
   const options = attempt.signal ? { signal: attempt.signal } : {};
-  if (!password || Buffer.byteLength(password) > PASSWORD_BYTES || password.includes('\0')) return undefined;
+  if (!isPossible(password)) return undefined;
   const check = credentials?.storeCheck;
   const stored = check?.only ? [] : (credentials?.passwords ?? []);
   let worked = false;

@@ -54,6 +54,7 @@ export const dropInOperations: readonly RouteDescription[] = ALL_CALLS.map((call
     'unauthorized',
     'hashing_overloaded',
     'legacy_unavailable',
+    'target_unavailable',
     'storage_unavailable',
     ...(call.errors ?? []),
   ],

@@ -5,7 +5,7 @@ import type { DirectoryEntry } from '../../legacy/entries.ts';
 import type { Keyring } from '../../store/encryption.ts';
 import type { Target } from '../../targets/target.ts';
 import type { LegacyEntry } from '../../user.ts';
-import { fingerprintOf } from '../captured-passwords.ts';
+import { fingerprintsOf } from '../captured-passwords.ts';
 import { passwordFor } from '../given-password.ts';
 import { targetUserFor } from '../moving/target-user.ts';
 import type { Left } from './classify.ts';
@@ -40,7 +40,7 @@ export async function leftOf(
       made ? wantedProfile(markingOf(keyring, target.name, targetUserId), made) : {},
     fingerprints:
       credentials.passwords.length > 0
-        ? fingerprintsOf(deps, { sub: user.sub, passwords: credentials.passwords })
+        ? marksOf(deps, { sub: user.sub, passwords: credentials.passwords })
         : [],
   };
 }
@@ -59,17 +59,13 @@ async function wantedOf({ passwords, target, blocked }: ShouldBeDeps, entry: Leg
   return answer.kind === 'user' ? answer.user : undefined;
 }
 
-/** With every master key, newest first: what an older one has made must not look like another password. */
-function fingerprintsOf(
+function marksOf(
   { keyring, target, masterKeys }: ShouldBeDeps,
   { sub, passwords }: { readonly sub: string; readonly passwords: LegacyEntry['credentials']['passwords'] },
 ): string[] {
-  const owner = { target: target.name, sub };
-  return Array.from({ length: masterKeys }, (_, age) => {
-    if (age === 0) return fingerprintOf(keyring, owner, passwords).slice(0, 2 * MARK_BYTES);
-    const mac: Keyring['mac'] = (purpose, ...parts) => keyring.macs(purpose, ...parts)[age]!;
-    return fingerprintOf({ ...keyring, mac }, owner, passwords).slice(0, 2 * MARK_BYTES);
-  });
+  return fingerprintsOf(keyring, { target: target.name, sub }, passwords, masterKeys).map((mark) =>
+    mark.slice(0, 2 * MARK_BYTES),
+  );
 }
 
 /** One person, read afresh; whose record cannot be mapped, or is there twice, is unreadable. */

@@ -11,11 +11,13 @@ import type { NewConflict } from './conflicts.ts';
 import { conflictsPart, settledPart } from './conflicts.ts';
 import type { Side } from './deciding.ts';
 import type { SyncField } from './fields.ts';
+import { authorityOf } from './looking.ts';
 import type { PasswordDealt } from './password-turn.ts';
 import type { Plan } from './planning.ts';
 import { isWriting } from './planning.ts';
 import type { PersonState, Written } from './states.ts';
 import { writePart } from './states.ts';
+import { unequalAfter } from './unequal.ts';
 
 export interface KeepingDeps {
   readonly db: Db;
@@ -58,6 +60,8 @@ export async function keep(
         readAt: found ? person.lookedAt : state.readAt,
         wroteAt: wrote ? now : state.wroteAt,
         goneSince: null,
+        hasLeft: false,
+        unequal: unequalAfter(plan, authorityOf(pair, person.row)),
       },
     };
   });

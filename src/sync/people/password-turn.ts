@@ -60,7 +60,10 @@ async function passwordOf(
   const authority = authorityOf(pair, row)('password');
   if (authority === 'never' || !found) return undefined;
   const hasChanged = madeOf !== state.password;
-  if (!hasChanged && turn.hint.passwordAt === undefined) return undefined;
+  // Of a store that keeps its hashes to itself nobody can tell but by its word.
+  const mayHaveChanged =
+    madeOf === undefined && entry.credentials.storeCheck !== undefined && turn.hint.legacyAt !== undefined;
+  if (!hasChanged && !mayHaveChanged && turn.hint.passwordAt === undefined) return undefined;
   try {
     const { kind } = await password({ pair, target, row, entry, found, hint: turn.hint, authority });
     return { kind: 'dealt', noted: noteOf(madeOf, kind === 'waits') };

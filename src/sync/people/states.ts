@@ -30,6 +30,10 @@ export interface PersonState {
   readonly readAt: Date | null;
   readonly wroteAt: Date | null;
   readonly goneSince: Date | null;
+  /** The legacy store had them no longer, and what was to be done at the target was done. */
+  readonly hasLeft: boolean;
+  /** Of fields that were never equal, what each side had when both were looked at last, and whose word counted. */
+  readonly unequal: Intended;
 }
 
 interface Row {
@@ -41,6 +45,8 @@ interface Row {
     readonly fields?: Base;
     readonly password?: string;
     readonly refused?: Refused;
+    readonly hasLeft?: boolean;
+    readonly unequal?: Intended;
   };
   readonly intended: Intended | null;
   readonly readAt: Date | null;
@@ -68,6 +74,8 @@ const stateOf = ({ sub: _, version, base, intended, ...row }: Row): PersonState 
   fields: base.fields ?? {},
   password: base.password,
   refused: base.refused ?? {},
+  hasLeft: base.hasLeft ?? false,
+  unequal: base.unequal ?? {},
   intended: intended ?? undefined,
 });
 
@@ -82,6 +90,8 @@ export const NEW_STATE = (targetUserId: string): PersonState => ({
   readAt: null,
   wroteAt: null,
   goneSince: null,
+  hasLeft: false,
+  unequal: {},
 });
 
 export interface Written {
@@ -127,11 +137,13 @@ export function writePart(target: string, people: readonly Written[]): Part {
   };
 }
 
-const baseOf = ({ of, fields, password, refused }: PersonState) => ({
+const baseOf = ({ of, fields, password, refused, hasLeft, unequal }: PersonState) => ({
   of,
   fields,
   ...(password === undefined ? {} : { password }),
   ...(Object.keys(refused).length > 0 ? { refused } : {}),
+  ...(hasLeft ? { hasLeft } : {}),
+  ...(Object.keys(unequal).length > 0 ? { unequal } : {}),
 });
 
 /** Writes them; the new versions by subject, without those whom somebody else has written meanwhile. */
@@ -173,6 +185,31 @@ export async function unseenAfter(
 const FORGET = statement('delete from sync_people where target = $1 and sub = $2');
 export const forgetState = async (q: Queryable, target: string, sub: string): Promise<void> => {
   await q.run(FORGET, [target, sub]);
+};
+
+const GONE = statement(`select count(*)::int as gone, (select count(*)::int from (select 1 from sync_people
+      where target = $1 limit $4) p) as people
+  from (select 1 from sync_people where target = $1 and gone_since > $2::timestamptz limit $3) g`);
+/** Who has been missed since then, and of how many; both no further than asked for. */
+export async function countGone(
+  q: Queryable,
+  target: string,
+  {
+    since,
+    gone: mostGone,
+    people: mostPeople,
+  }: Readonly<Record<'gone' | 'people', number>> & { readonly since: Date },
+): Promise<{ readonly gone: number; readonly people: number }> {
+  const [row] = await q.run<{ gone: number; people: number }>(GONE, [target, since, mostGone, mostPeople]);
+  return row!;
+}
+
+const MISS_ANEW = statement(
+  'update sync_people set gone_since = null where target = $1 and gone_since is not null',
+);
+/** Whoever is missed is missed anew from their next turn on. */
+export const missAnew = async (q: Queryable, target: string): Promise<void> => {
+  await q.run(MISS_ANEW, [target]);
 };
 
 const SYNCED = statement(

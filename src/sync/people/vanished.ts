@@ -11,6 +11,7 @@ import type { Db } from '../../store/db.ts';
 import type { TargetConnection } from '../../targets/connection.ts';
 import type { Targets } from '../../targets/target.ts';
 import type { PairSettings } from '../sync-settings.ts';
+import { mayGo } from './brake.ts';
 import type { Looked } from './looking.ts';
 import { forgetState, writeStates } from './states.ts';
 
@@ -26,12 +27,18 @@ export interface VanishedDeps {
   readonly nowMs: () => number;
 }
 
+/** Nobody takes turns until somebody has looked. */
+const BRAKED_SECONDS = 60;
+
 type Vanished = Extract<Looked, { readonly kind: 'gone' | 'removed' }>;
 
 /** Undefined: all is done; else after how many seconds they are looked for again. Throws what the sides throw. */
 export async function vanished(deps: VanishedDeps, one: Vanished): Promise<number | undefined> {
+  // What was to be done was done; what an operator does there afterwards is theirs to know.
+  if (one.kind === 'gone' && (one.state.hasLeft || deps.pair.gone.fromLegacy === 'nothing')) return undefined;
   const seconds = await graceLeft(deps, one);
   if (seconds > 0) return seconds;
+  if (!(await mayGo(deps))) return BRAKED_SECONDS;
   if (one.kind === 'gone') await goneFromLegacy(deps, one);
   else await goneFromTarget(deps, one);
   return undefined;
@@ -54,7 +61,6 @@ async function graceLeft({ db, pair, nowMs }: VanishedDeps, one: Vanished): Prom
 async function goneFromLegacy(deps: VanishedDeps, { sub, row, state }: Vanished): Promise<void> {
   const { connection, pair, onShutOut } = deps;
   const what = pair.gone.fromLegacy;
-  if (what === 'nothing') return;
   if (what === 'deactivate') {
     await connection.deactivate(state.targetUserId);
     // Should the same person come back, they are as somebody who was disabled.
@@ -73,7 +79,7 @@ async function goneFromLegacy(deps: VanishedDeps, { sub, row, state }: Vanished)
 /** What is not known to be equal is compared anew. */
 function withoutState(state: Vanished['state'], nowMs: number): Vanished['state'] {
   const { state: _, ...fields } = state.fields;
-  return { ...state, fields, goneSince: new Date(nowMs) };
+  return { ...state, fields, goneSince: new Date(nowMs), hasLeft: true };
 }
 
 async function goneFromTarget(deps: VanishedDeps, one: Vanished): Promise<void> {
