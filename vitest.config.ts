@@ -32,7 +32,6 @@ export default defineConfig({
           env: { FOOTBRIDGE_REQUIRE_SERVERS: '1' },
           testTimeout: 120_000,
           hookTimeout: 300_000,
-          fileParallelism: false,
         },
       },
       {
