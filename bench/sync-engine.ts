@@ -138,9 +138,7 @@ const waiting = async () => {
   return (stats?.live ?? 0) + (stats?.backlog ?? 0);
 };
 
-console.log(
-  `${words(PEOPLE)} people; legacy store, our database and the node share the machine`,
-);
+console.log(`${words(PEOPLE)} people; legacy store, our database and the node share the machine`);
 await setPair(db, { target: NAME, state: 'aligning', actor: 'bench' });
 await readFeeds();
 const reading = await seconds(async () => {

@@ -27,7 +27,8 @@ const PAUSE_MS = 25;
 /** For `describe.skipIf(requiresNats().skip)(…)`. */
 export const requiresNats = () => requires('NATS', 'nats-server');
 
-export async function startNats(): Promise<Nats> {
+/** `authorization`: what of the configuration says who may do what, in place of the token. */
+export async function startNats({ authorization }: { authorization?: string } = {}): Promise<Nats> {
   const folder = await mkdtemp(join(tmpdir(), 'footbridge-nats-'));
   const port = await freePort();
   const token = 'only-for-these-tests';
@@ -35,7 +36,7 @@ export async function startNats(): Promise<Nats> {
   await writeFile(
     config,
     `host: 127.0.0.1, port: ${port}
-     authorization { token: "${token}" }
+     ${authorization ?? `authorization { token: "${token}" }`}
      jetstream { store_dir: "${join(folder, 'store')}" }`,
     { mode: 0o600 },
   );

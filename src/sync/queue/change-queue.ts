@@ -33,11 +33,18 @@ export interface Change {
   /** Unique in its source, the same at every delivery; 200 characters at most. */
   readonly id: string;
   readonly target: string;
-  /** A subject, or `user:<id>` for a user of the target of whom no subject is known. */
+  /** A subject, or a stranger: see `strangerOf`. */
   readonly person: string;
   readonly lane: Lane;
   readonly hint: Hint;
 }
+
+const STRANGER = 'user ';
+/** A user of the target of whom no subject is known. No subject has a blank, whatever stores and their ids are called. */
+export const strangerOf = (targetUserId: string): string => STRANGER + targetUserId;
+/** Their id at the target; undefined for a subject. */
+export const strangerIn = (person: string): string | undefined =>
+  person.startsWith(STRANGER) ? person.slice(STRANGER.length) : undefined;
 
 export interface Problem {
   readonly code: string;

@@ -45,17 +45,20 @@ const PUT = statement(`with heard as (
   select count(*)::int as put from heard`);
 
 const FREE = '(t.leased_until is null or t.leased_until < now())';
-/** Each lane by itself, so that who has to wait in one is not looked at again and again. */
+/**
+ * Each lane by itself, so that who has to wait in one is not looked at again and again. By the rows' places: how many `limit $2`
+ * lets through is not known to a plan for all values, which would read the whole table to join the few with it.
+ */
 const TAKE = statement(`with due as materialized (
-    select d.target, d.person, d.lane, d.due_at from unnest($1::text[]) as w(target)
+    select d.place, d.lane, d.due_at from unnest($1::text[]) as w(target)
     cross join (values (0), (1)) as l(lane) cross join lateral (
-      select t.target, t.person, t.lane, t.due_at from sync_turns t
+      select t.ctid as place, t.lane, t.due_at from sync_turns t
       where t.target = w.target and t.lane = l.lane and t.due_at <= now() and ${FREE}
       order by t.due_at limit $2 for update skip locked) d
     order by d.lane, d.due_at limit $2)
   update sync_turns t set lease = $3, leased_until = now() + make_interval(secs => $4),
     taken = ${mergedSql("coalesce(t.taken, '{}')", 't.hint')}, hint = '{}'
-  from due where t.target = due.target and t.person = due.person
+  where t.ctid = any(array(select place from due))
   returning t.target, t.person, t.lane, t.taken as hint, t.attempts, t.first_at as since, t.version`);
 
 /** Locked first: what is heard while this is on its way is seen, and makes another turn. */

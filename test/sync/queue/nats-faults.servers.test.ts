@@ -1,9 +1,10 @@
 /** What happens to the queue when NATS, the way there, or a node is gone: on a real server that is really killed. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Secret } from '../../../src/settings.ts';
 import { loadNatsDriver, missingNatsDriver } from '../../../src/sync/queue/nats-driver.ts';
 import { openNatsQueue } from '../../../src/sync/queue/nats-queue.ts';
@@ -257,6 +258,40 @@ describe.skipIf(nats.skip)(nats.name, () => {
       const hint = { passwordAt: new Date(0).toISOString(), sealedPassword: 'x'.repeat(20_000) };
       await expect(queue.put([change('shop:1', { hint })])).rejects.toMatchObject({ code: 'bad_request' });
     });
+  });
+});
+
+describe.skipIf(nats.skip)(nats.name, () => {
+  test('grants all that is needed with what docs/sync-scaling.md says, and no more', async () => {
+    const page = readFileSync(join(import.meta.dirname, '../../../docs/sync-scaling.md'), 'utf8');
+    const [authorization] = /^authorization \{\n[\s\S]+?^\}$/m.exec(page)!;
+    const server = await startNats({ authorization: authorization.replace('$NATS_PASSWORD', 'of-the-test') });
+    onTestFinished(() => server.stop());
+    const open = (prefix: string, errors: unknown[]) =>
+      openNatsQueue(
+        {
+          ...{ engine: 'nats', partitions: 4, replicas: 1, prefix, user: 'footbridge' },
+          servers: [server.url],
+          password: new Secret('of-the-test'),
+        },
+        { targets: ['cidaas'], maxBytes: 64 * 1024 ** 2, onError: (error) => errors.push(error) },
+      );
+    const errors: unknown[] = [];
+    const queue = open('footbridge', errors);
+    await vi.waitFor(() => queue.stats(), SOON);
+    await queue.put([change('a'), change('b')]);
+    const [a, b] = await takeSoon(queue, 2);
+    await queue.settle([dead(a!), later(b!, 0)]);
+    await queue.settle(done(await takeSoon(queue, 1)));
+    expect(await queue.redrive({ target: 'cidaas' })).toBe(1);
+    await queue.settle(done(await takeSoon(queue, 1)));
+    expect(await queue.replay({ target: 'cidaas', since: new Date(0), until: new Date() })).toBe(2);
+    await queue.close();
+    expect(errors).toEqual([]);
+    const another = open('another', []);
+    await vi.waitFor(() => another.stats(), SOON);
+    await expect(another.put([change('a')])).rejects.toMatchObject(UNAVAILABLE);
+    await another.close();
   });
 });
 
