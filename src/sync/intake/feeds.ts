@@ -8,8 +8,10 @@ import type { LegacyChange, StoreFeed } from '../../legacy/feed.ts';
 import type { Db, Queryable } from '../../store/db.ts';
 import { statement } from '../../store/db.ts';
 import type { Change, ChangeQueue, Lane } from '../queue/change-queue.ts';
+import type { LagDeps, NotedLag } from './feed-lag.ts';
+import { lagOf } from './feed-lag.ts';
 
-export interface FeedsDeps {
+export interface FeedsDeps extends LagDeps {
   readonly db: Db;
   readonly feeds: readonly StoreFeed[];
   readonly queue: Pick<ChangeQueue, 'put'>;
@@ -17,8 +19,6 @@ export interface FeedsDeps {
   readonly targets: () => Promise<readonly string[]>;
   /** More wait than may: nothing is read on. */
   readonly isFull: () => Promise<boolean>;
-  /** A store has not kept all of its changes: both sides are to be read from end to end. */
-  readonly onLost: (store: string) => Promise<void>;
   readonly onError: (error: unknown, where: string) => void;
 }
 
@@ -34,6 +34,8 @@ const PAGE = 1_000;
 const ROUND_PAGES = 20;
 const LEASE_SECONDS = 60;
 const LAG_MS = 10_000;
+/** So often it is looked whether what tells of changes is still at the store. */
+const LOOK_MS = 30_000;
 /** After so many full pages it is no longer somebody who waits in front of a screen. */
 const LIVE_PAGES = 3;
 
@@ -47,20 +49,23 @@ const KEEP =
 const RELEASE = statement(`update sync_feeds set lease = null, leased_until = null, problem = $4::jsonb,
     position = case when $5::boolean then null else position end
   where store = $1 and feed = $2 and lease = $3`);
-const NOTE_LAG = statement('update sync_feeds set lag = $3::jsonb where store = $1 and feed = $2');
+/** It was read, though there may have been nothing new. */
+const NOTE_LAG = statement(
+  'update sync_feeds set lag = $3::jsonb, problem = null, read_at = now() where store = $1 and feed = $2',
+);
 const BEGUN = statement('select store, feed from sync_feeds where position is not null');
 
 export function openFeeds(deps: FeedsDeps): Feeds {
   // The node that reads a feed goes on reading it: what it holds open there need not be opened again.
   const lease = randomUUID();
-  const lagAt = new Map<StoreFeed, number>();
+  const [lagAt, lookAt] = [new Map<StoreFeed, number>(), new Map<StoreFeed, number>()];
   return {
     async round() {
       const targets = await deps.targets();
       if (targets.length === 0 || (await deps.isFull())) return false;
       let isMore = false;
       for (const feed of deps.feeds)
-        isMore = (await readFeed(deps, feed, { lease, targets, lagAt })) || isMore;
+        isMore = (await readFeed(deps, feed, { lease, targets, lagAt, lookAt })) || isMore;
       return isMore;
     },
     async hasBegun() {
@@ -82,6 +87,7 @@ interface Reading {
   readonly lease: string;
   readonly targets: readonly string[];
   readonly lagAt: Map<StoreFeed, number>;
+  readonly lookAt: Map<StoreFeed, number>;
 }
 
 async function readFeed(deps: FeedsDeps, one: StoreFeed, reading: Reading): Promise<boolean> {
@@ -97,6 +103,8 @@ async function readFeed(deps: FeedsDeps, one: StoreFeed, reading: Reading): Prom
     if (isFootbridgeError(error, 'storage_unavailable')) throw error;
     const isLost = isFootbridgeError(error, 'feed_lost');
     deps.onError(error, `changes of ${store}`);
+    // When it is well again, that is noted at once.
+    reading.lagAt.delete(one);
     const problem = isFootbridgeError(error)
       ? { code: error.code, detail: error.detail }
       : { code: 'internal' };
@@ -165,13 +173,16 @@ function changeOf(change: LegacyChange, { source, feed, target, lane, person }: 
   return { source, id: `${feed}:${change.id}`, target, person, lane, hint };
 }
 
-async function noteLag({ db }: FeedsDeps, one: StoreFeed, { lagAt }: Reading): Promise<void> {
+async function noteLag(deps: FeedsDeps, one: StoreFeed, { lagAt, lookAt }: Reading): Promise<void> {
+  const { db } = deps;
   const { store, feed } = one;
   const now = performance.now();
   if (now < (lagAt.get(one) ?? Number.NEGATIVE_INFINITY)) return;
+  const isLookDue = now >= (lookAt.get(one) ?? Number.NEGATIVE_INFINITY);
   lagAt.set(one, now + LAG_MS);
-  const [known] = await db.run<FeedRow>(ALL).then((rows) => rows.filter((row) => row.store === store));
-  await db.run(NOTE_LAG, [store, feed.name, JSON.stringify(await feed.lag(known?.position ?? undefined))]);
+  if (isLookDue) lookAt.set(one, now + LOOK_MS);
+  const known = (await db.run<FeedRow>(ALL)).find((row) => row.store === store && row.feed === feed.name);
+  await db.run(NOTE_LAG, [store, feed.name, JSON.stringify(await lagOf(deps, one, { known, isLookDue }))]);
 }
 
 export interface FeedRow {
@@ -181,12 +192,7 @@ export interface FeedRow {
   readonly readAt: Date | null;
   /** How many were read in all, our own left out, as text. */
   readonly changes: string;
-  readonly lag: {
-    readonly changes?: number;
-    readonly bytes?: number;
-    readonly seconds?: number;
-    readonly problem?: string;
-  } | null;
+  readonly lag: NotedLag | null;
   readonly problem: { readonly code: string; readonly detail?: string } | null;
 }
 const ALL = statement(

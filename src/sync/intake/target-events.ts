@@ -5,6 +5,7 @@ import type { Queryable } from '../../store/db.ts';
 import type { Target } from '../../targets/target.ts';
 import type { WaitingEvent } from '../inbox.ts';
 import type { Change, ChangeQueue, Hint } from '../queue/change-queue.ts';
+import { strangerOf } from '../queue/change-queue.ts';
 
 export interface TargetEventsDeps {
   readonly queue: Pick<ChangeQueue, 'put'>;
@@ -44,7 +45,7 @@ export async function putUserEvents(
     const changes = own.flatMap((event): Change[] => {
       const isOurs = us !== undefined && event.detail.editor === us;
       if (isOurs && event.detail.change !== 'removed') return [];
-      const person = subs.get(event.about.id) ?? `user:${event.about.id}`;
+      const person = subs.get(event.about.id) ?? strangerOf(event.about.id);
       const hint = hintOf(deps, event, {
         person,
         isOthers: us !== undefined && event.detail.editor !== undefined && !isOurs,
