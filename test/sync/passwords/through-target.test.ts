@@ -113,6 +113,26 @@ describe('somebody whose password is newer at the target', () => {
     expect(world.counts.setPassword).toBe(0);
   });
 
+  test('types what the target tells of only now, and it is the legacy store’s all the same', async () => {
+    const id = await changedThere('second');
+    const later = new Date(Date.parse(AT) + 60_000).toISOString();
+    let told = 0;
+    const overtaken = openPasswordSync({
+      ...world.deps,
+      passwords: {
+        ...world.passwords,
+        hashFor: async (...asked) => {
+          if (told++ === 0) await world.turn(id, { passwordAt: later });
+          return world.passwords.hashFor(...asked);
+        },
+      },
+    });
+    const entry = (await world.directory.findBySub(subOf(id)))!;
+    expect(await overtaken.throughTarget({ entry, password: 'second' })).toMatchObject({ kind: 'right' });
+    expect([told, await world.inLegacy.opens(id, 'second')]).toEqual([2, true]);
+    expect(await world.state(id)).toMatchObject({ state: 'equal' });
+  });
+
   test('who has chosen yet another one meanwhile is asked for that one', async () => {
     const id = await changedThere('second');
     const later = new Date(Date.parse(AT) + 60_000).toISOString();
