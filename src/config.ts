@@ -6,7 +6,9 @@ import { readFileSync } from 'node:fs';
 import { LineCounter, parseDocument, stringify, visit } from 'yaml';
 import { z } from 'zod';
 import { passwordSettings } from './credentials/password-settings.ts';
-import { legacyStores, writesOf } from './legacy/legacy-settings.ts';
+import { placesIn } from './legacy/apply-settings.ts';
+import type { LegacySettings } from './legacy/legacy-settings.ts';
+import { appliesOf, legacyStores, writesOf } from './legacy/legacy-settings.ts';
 import { writeOut } from './legacy/shorthand.ts';
 import { mailSettings } from './mail/mail-settings.ts';
 import { claimTokensSettings, wrongClaimTokens } from './migration/claim-tokens/claim-settings.ts';
@@ -17,6 +19,7 @@ import { legacySessionSettings, wrongStores } from './sessions/legacy-session-se
 import { sessionSettings } from './sessions/session-settings.ts';
 import { count, Secret, secret } from './settings.ts';
 import { syncSettings } from './sync/sync-settings.ts';
+import { wrongSync } from './sync/wrong-sync.ts';
 import { targetSettings } from './targets/target-settings.ts';
 
 const listener = (port: number, what: string) =>
@@ -80,7 +83,7 @@ const shape = z.strictObject({
     .prefault({}),
 });
 export const settings = shape.superRefine(
-  ({ provider, targets, dropIns, claimTokens, legacy, legacySessions, sessions }, context) => {
+  ({ provider, targets, dropIns, claimTokens, sync, legacy, legacySessions, sessions }, context) => {
     for (const { path, message } of wrongTargets(provider, targets))
       context.addIssue({ code: 'custom', path: ['provider', ...path], message });
     for (const { path, message } of wrongDropIns(dropIns, targets))
@@ -89,6 +92,8 @@ export const settings = shape.superRefine(
     const mapsOrganizations = legacy.stores.some(({ mapping }) => mapping.organizations !== undefined);
     for (const { path, message } of wrongClaimTokens(claimTokens, { targets, writes, mapsOrganizations }))
       context.addIssue({ code: 'custom', path: ['claimTokens', ...path], message });
+    for (const { path, message } of wrongSync(sync, { targets, stores: legacy.stores.map(writingTo) }))
+      context.addIssue({ code: 'custom', path: ['sync', ...path], message });
     const stores = legacy.stores.map(({ store }) => store);
     for (const { path, message } of wrongStores(legacySessions, stores))
       context.addIssue({ code: 'custom', path: ['legacySessions', ...path], message });
@@ -101,6 +106,17 @@ export const settings = shape.superRefine(
     }
   },
 );
+/** What sync may write there. */
+function writingTo(store: LegacySettings) {
+  const apply = appliesOf(store);
+  return {
+    store: store.store,
+    fields: new Set(apply ? placesIn(apply).map(([field]) => field) : []),
+    removes: apply?.remove !== undefined && apply.remove !== false,
+    createsPeople: writesOf(store).has('createPerson'),
+  };
+}
+
 export type Settings = z.output<typeof settings>;
 export type SettingsInput = z.input<typeof settings>;
 

@@ -15,6 +15,7 @@ import { migrationRoutes } from './migration/migration-routes.ts';
 import { openTargetLinks } from './migration/target-link.ts';
 import { issueTicket } from './migration/tickets.ts';
 import type { Metrics } from './observability/metrics.ts';
+import { countTurns } from './observability/sync-metrics.ts';
 import type { Offers } from './provider/asking-apps.ts';
 import { targetOfClients } from './provider/clients.ts';
 import type { Front } from './provider/front.ts';
@@ -35,6 +36,7 @@ import { organizationsRoutes } from './sync/organizations/organizations-routes.t
 import { webhooksRoutes } from './sync/webhooks-routes.ts';
 import { idpIdOf } from './targets/resources.ts';
 import { openTwoWay } from './two-way.ts';
+import { twoWayRoutes } from './two-way-routes.ts';
 import {
   checkRegularly,
   followBatches,
@@ -137,7 +139,7 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
   const beside = openSideBySide({ ...parts, scopes });
   const { legacySessions, targetSessions, backchannel } = beside;
   const carryingDeps = carrying(parts);
-  const twoWay = openTwoWay({ ...parts, carrying: carryingDeps, onTurns: () => undefined });
+  const twoWay = openTwoWay({ ...parts, carrying: carryingDeps, onTurns: countTurns(metrics) });
   const selfLinking = openSelfLinking(parts, twoWay.isOn ? twoWay : undefined);
   const throttle = new Throttle(db, keyring, provider.login);
   const throughTarget = twoWay.isOn ? twoWay.passwords.throughTarget : undefined;
@@ -264,6 +266,7 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
         onCall: (call) => metrics.hookCalls.inc(call),
       }),
       webhooksRoutes({ db, targets, onError, seal: twoWay.seal }),
+      ...twoWayRoutes(parts, { twoWay, provePassword, resolveToken, onError }),
       organizationsRoutes({ db, targets, resolveToken, nowSeconds, onError }),
       sessionsRoutes({
         apps: settings.legacySessions,

@@ -8,7 +8,8 @@ import type { SealEvent, WaitingEvent } from './sync/inbox.ts';
 import { putEvents } from './sync/inbox.ts';
 import { openFeeds } from './sync/intake/feeds.ts';
 import { putUserEvents } from './sync/intake/target-events.ts';
-import { askSweep } from './sync/pairs.ts';
+import { openOutages } from './sync/outages.ts';
+import { sweepAnew } from './sync/pairs.ts';
 import { openPasswordSync } from './sync/passwords/index.ts';
 import { resealPassword, sealPassword } from './sync/passwords/sealing.ts';
 import type { NewcomersDeps } from './sync/people/newcomers.ts';
@@ -53,7 +54,7 @@ export function openTwoWay(parts: TwoWayParts) {
       await queue.put(
         people.map(({ target, sub }) => ({
           ...{ source: 'login', id: randomUUID(), target, person: sub, lane: 'live' as const },
-          hint: { legacyAt: new Date().toISOString() },
+          hint: {},
         })),
       );
     },
@@ -68,8 +69,12 @@ export function openTwoWay(parts: TwoWayParts) {
     feeds: settings.sync.pairs.length > 0 ? directory.feeds : [],
     targets: hearing.hearing,
     isFull: hearing.isFull,
+    missing: async (store) => {
+      const setups = directory.setups.filter((one) => one.store === store);
+      return (await Promise.all(setups.map(({ setup }) => setup.check()))).flat();
+    },
     onLost: async () => {
-      for (const { target } of settings.sync.pairs) await askSweep(db, target);
+      for (const { target } of settings.sync.pairs) await sweepAnew(db, target);
     },
     onError,
   });
@@ -77,6 +82,7 @@ export function openTwoWay(parts: TwoWayParts) {
   const syncing = openSyncing({
     db,
     queue,
+    onSettled: openOutages((outage) => log.warn(outage, 'sync waits: a side does not answer')),
     pairs: new Map(
       [...pairs].map(([name, turns]) => [
         name,

@@ -18,6 +18,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['config'],
   ['ground'],
   ['side-by-side', 'self-linking', 'two-way'],
+  ['two-way-routes'],
   ['desk', 'public'],
   ['app'],
   ['main', 'cli', 'run', 'upkeep', 'hash-command', 'progress-line', 'listener'],
@@ -40,8 +41,12 @@ const SHELVES = [
   'admin/operations',
 ];
 const DRIVERS: Record<string, RegExp> = {
+  '@nats-io/jetstream': /^src\/sync\/queue\/nats-/,
+  '@nats-io/transport-node': /^src\/sync\/queue\/nats-/,
   '@redis/client': /^src\/sessions\/apps\/redis/,
   'csv-parse': /^src\/legacy\/connectors\/export-file\//,
+  '@powersync/mysql-zongji': /^src\/legacy\/connectors\/sql\/changes\/log\//,
+  'pg-logical-replication': /^src\/legacy\/connectors\/sql\/changes\/log\//,
   oracledb: /^src\/legacy\/connectors\/sql\//,
   'oidc-provider': /^(src\/provider\/|example\/)/,
   koa: /^(src\/(provider|admin)\/|src\/app\.ts|src\/.*-routes\.ts|example\/)/,

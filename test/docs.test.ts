@@ -189,7 +189,7 @@ describe('docs/stores', () => {
     expect(PRESETS.filter((name) => !presets.includes(`\`${name}\``))).toEqual([]);
   });
 
-  const settings = PAGES.filter((name) => name.startsWith('docs/stores/')).flatMap((name) =>
+  const settings = PAGES.filter((name) => /^docs\/(stores\/|sync-)/.test(name)).flatMap((name) =>
     [...textOf(name).matchAll(/^```yaml\n(legacy:\n[\s\S]*?)^```/gm)].map(([, text], i) => ({
       name,
       number: i + 1,

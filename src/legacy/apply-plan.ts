@@ -151,6 +151,12 @@ function convertRole(role: string, place: Place, nowMs: number): string {
   return value === undefined || value === null ? role : String(value);
 }
 
+/** A first address must not be proved because the store says so of everybody; of another one the engine sees to it. */
+const PROOFS = [
+  ['email', 'emailVerified'],
+  ['phoneNumber', 'phoneNumberVerified'],
+] as const;
+
 const unwritable = (field: ApplyField, why: string) =>
   new FootbridgeError('bad_request', { detail: `apply.${field}: ${why}` });
 
@@ -174,6 +180,9 @@ export function roundTrip(
       field === 'roles' ? isRolesKept(change, read) : isAlike(field, read[field], change.after || null);
     if (!isKept) throw unwritable(field, 'the store’s mapping would give it back as something else');
   }
+  for (const [address, proof] of PROOFS)
+    if (written.includes(address) && !fields[address]?.before && !fields[proof] && read[proof] === 'true')
+      throw unwritable(address, `the store would take it for proved: \`apply.${proof}\` is missing`);
 }
 
 function isRolesKept(change: FieldChange, read: AppliedValues): boolean {

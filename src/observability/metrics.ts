@@ -60,6 +60,7 @@ export interface Metrics {
   readonly syncWaiting: Gauge<'target' | 'lane'>;
   readonly syncOldest: Gauge<'target' | 'lane'>;
   readonly syncDead: Gauge<'target'>;
+  readonly syncRetrying: Gauge<'target'>;
   readonly syncConflictsOpen: Gauge<'target' | 'kind'>;
   readonly syncPasswordsOpen: Gauge<'target' | 'state'>;
   readonly syncFeedLagSeconds: Gauge<'store' | 'feed'>;

@@ -14,6 +14,8 @@ export interface SyncGauges {
     readonly queue: {
       readonly live: number;
       readonly backlog: number;
+      /** For another try. */
+      readonly waiting: number;
       readonly dead: number;
       readonly oldestLiveSeconds: number;
       readonly oldestBacklogSeconds: number;
@@ -40,6 +42,7 @@ type Own =
   | 'syncState'
   | 'syncWaiting'
   | 'syncDead'
+  | 'syncRetrying'
   | 'syncOldest'
   | 'syncConflictsOpen'
   | 'syncPasswordsOpen'
@@ -159,6 +162,16 @@ const pairGauges = (gauge: MakeGauge) => ({
       for (const { target, queue } of pairs) set({ target }, queue?.dead);
     },
   }),
+  syncRetrying: gauge(
+    'retrying',
+    'People who wait for another try, because a side is down or refuses them.',
+    {
+      labels: ['target'],
+      set: ({ pairs }, set) => {
+        for (const { target, queue } of pairs) set({ target }, queue?.waiting);
+      },
+    },
+  ),
   syncConflictsOpen: gauge('conflicts_open', 'Conflicts that somebody has to decide, by kind.', {
     labels: ['target', 'kind'],
     set: ({ pairs }, set) => {

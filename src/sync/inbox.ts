@@ -110,6 +110,13 @@ export async function takeEvents(tx: Queryable, limit: number): Promise<WaitingE
   });
 }
 
+const WAITING = statement(
+  'select count(*)::int as waiting from target_events where target = $1 and done_at is null',
+);
+export async function countEvents(q: Queryable, target: string): Promise<number> {
+  return (await q.run<{ waiting: number }>(WAITING, [target]))[0]?.waiting ?? 0;
+}
+
 /** Secrets go with it: they are in the queue by now. */
 const DONE = statement(`update target_events set done_at = now(), detail = detail - 'sealed'
   where (target, id) in (select * from unnest($1::text[], $2::text[]))`);

@@ -1,10 +1,11 @@
 /** How everything that is kept equal stands right now, in figures: for the desk and for whoever measures. */
 import { isFootbridgeError } from '../errors.ts';
 import type { Queryable } from '../store/db.ts';
+import { isUnread } from './intake/feed-lag.ts';
 import type { FeedRow } from './intake/feeds.ts';
 import { feedRows } from './intake/feeds.ts';
 import type { Pair, PairState } from './pairs.ts';
-import { allPairs } from './pairs.ts';
+import { allPairs, HEARS } from './pairs.ts';
 import { openPasswords } from './passwords/password-states.ts';
 import { countConflictsBy } from './people/conflicts.ts';
 import { countStates } from './people/states.ts';
@@ -102,6 +103,7 @@ async function statsOf(queue: OverviewDeps['queue']): Promise<readonly QueueStat
 export async function syncGauges(deps: OverviewDeps, targets: readonly string[]) {
   if (targets.length === 0) return { pairs: [], feeds: [] };
   const { pairs, feeds } = await syncOverview(deps, targets);
+  const isHeard = pairs.some(({ pair }) => pair !== null && HEARS.has(pair.state));
   return {
     pairs: pairs.map(({ target, pair, queue, open, passwords }) => ({
       target,
@@ -110,13 +112,13 @@ export async function syncGauges(deps: OverviewDeps, targets: readonly string[])
       conflicts: open,
       passwords,
     })),
-    feeds: feeds.map(({ store, feed, lag, problem }) => ({
+    feeds: feeds.map(({ store, feed, lag, problem, readAt }) => ({
       store,
       feed,
       seconds: lag?.seconds,
       bytes: lag?.bytes,
       changes: lag?.changes,
-      isWrong: problem !== null || lag?.problem !== undefined,
+      isWrong: problem !== null || lag?.problem !== undefined || (isHeard && isUnread(readAt, Date.now())),
     })),
   };
 }

@@ -55,8 +55,9 @@ const SET = statement(`insert into sync_pairs as p (target, state, actor) select
     swept_at = case when excluded.state = 'aligning' then null else p.swept_at end,
     sweep_due_at = case when excluded.state = 'aligning' then now() else p.sweep_due_at end
   where p.state = any($4::text[]) returning ${COLUMNS}`);
-/** Whoever was stopped in the first reading goes on with it. */
+/** Whoever was stopped in the first reading goes on with it; whoever goes on counts anew whom it lets go. */
 const SET_KNOWN = statement(`update sync_pairs set actor = $3, since = now(),
+    let_go = case when $2 = 'running' then 0 else let_go end,
     state = case when $2 = 'running' and swept_at is null then 'aligning' else $2 end
   where target = $1 and state = any($4::text[]) returning ${COLUMNS}`);
 
@@ -136,3 +137,34 @@ const ASK = statement(`update sync_pairs set sweep_due_at = now(), sweep = '{}' 
 /** Both sides are read from end to end now. False: somebody is at it. */
 export const askSweep = async (q: Queryable, target: string): Promise<boolean> =>
   (await q.run(ASK, [target])).length > 0;
+
+/** Whoever is at it has read people of whom we have lost what came after: their lease is over. A pause has it wait. */
+const ANEW =
+  statement(`update sync_pairs set sweep_due_at = now(), sweep = '{}', lease = null, leased_until = null
+  where target = $1 and state <> 'stopped'`);
+/** Changes were lost: both sides are read from the beginning, as soon as they may be. */
+export const sweepAnew = async (q: Queryable, target: string): Promise<void> => {
+  await q.run(ANEW, [target]);
+};
+
+const LET_GO = statement(`update sync_pairs set
+    let_go = case when let_go_since > $3::timestamptz - interval '1 hour' then let_go + 1 else 1 end,
+    let_go_since = case when let_go_since > $3::timestamptz - interval '1 hour' then let_go_since else $3 end
+  where target = $1 and state <> 'paused' and (may_go_until > now() or
+    case when let_go_since > $3::timestamptz - interval '1 hour' then let_go + 1 else 1 end <= $2::int) returning 1`);
+/** One more person may be let go; false: as many have been within an hour as `most`, or somebody has paused it. */
+export const letGo = async (
+  q: Queryable,
+  { target, most, now }: { readonly target: string; readonly most: number; readonly now: Date },
+): Promise<boolean> => (await q.run(LET_GO, [target, most, now])).length > 0;
+
+const MAY_GO = statement('select may_go_until > now() as may from sync_pairs where target = $1');
+/** Whether an operator has said that those who are gone are gone indeed. */
+export const mayAnyGo = async (q: Queryable, target: string): Promise<boolean> =>
+  (await q.run<{ may: boolean | null }>(MAY_GO, [target]))[0]?.may ?? false;
+
+const ALLOW = statement(`update sync_pairs set may_go_until = now() + interval '24 hours' where target = $1`);
+/** For a day any number may be let go. */
+export const allowGoing = async (q: Queryable, target: string): Promise<void> => {
+  await q.run(ALLOW, [target]);
+};

@@ -4,20 +4,24 @@
  */
 import { randomUUID } from 'node:crypto';
 import { isFootbridgeError } from '../errors.ts';
+import type { LedgerRow } from '../migration/ledger.ts';
 import { findByTargetUsers, ledgerPage } from '../migration/ledger.ts';
 import { hasTargetUser } from '../migration/states.ts';
 import type { LegacyEntry } from '../user.ts';
 import type { Pair, SweepPlace } from './pairs.ts';
 import { finishSweep, keepSweep, leaseSweep, releaseSweep } from './pairs.ts';
-import type { SyncField, Values } from './people/fields.ts';
+import type { Side } from './people/deciding.ts';
+import type { Values } from './people/fields.ts';
 import { keptOf, targetValues } from './people/fields.ts';
 import type { LookingDeps } from './people/looking.ts';
-import { madeOfEntry, valuesOfEntry } from './people/looking.ts';
+import { authorityOf, madeOfEntry, valuesOfEntry } from './people/looking.ts';
 import { markingOf } from './people/marks.ts';
 import { isAnotherPassword } from './people/password-note.ts';
 import type { PersonState } from './people/states.ts';
 import { markSeen, statesOf, unseenAfter } from './people/states.ts';
+import { differsFrom } from './people/unequal.ts';
 import type { ChangeQueue } from './queue/change-queue.ts';
+import { strangerOf } from './queue/change-queue.ts';
 
 export interface SweepingDeps extends LookingDeps {
   readonly queue: Pick<ChangeQueue, 'put'>;
@@ -100,10 +104,9 @@ async function legacyStep(deps: SweepingDeps, place: Placed): Promise<Placed> {
     subs.length > 0 ? directory.findBySubs(subs) : new Map(),
     statesOf(db, pair.target, subs),
   ]);
-  const differing = subs.filter((sub) => {
-    const entry = entries.get(sub);
-    return !entry || entry.error || isChanged(deps, entry as LegacyEntry, states.get(sub));
-  });
+  const differing = there
+    .filter((row) => isChanged(deps, row, { entry: entries.get(row.sub), state: states.get(row.sub) }))
+    .map(({ sub }) => sub);
   await wake(deps, place, differing);
   const [people = 0, found = 0] = [place.legacyPeople, place.found];
   return { ...place, after: last, legacyPeople: people + subs.length, found: found + differing.length };
@@ -111,25 +114,29 @@ async function legacyStep(deps: SweepingDeps, place: Placed): Promise<Placed> {
 
 const withoutAfter = ({ after: _, ...place }: Placed): Placed => place;
 
-function isChanged(deps: SweepingDeps, entry: LegacyEntry, state: PersonState | undefined): boolean {
-  if (!state || state.version === 0 || state.intended) return true;
-  const { sub } = entry.user;
-  const made = valuesOfEntry(deps, entry, state.targetUserId);
+function isChanged(deps: SweepingDeps, row: LedgerRow, { entry, state }: Read): boolean {
+  if (!entry) return !state?.hasLeft;
+  if (entry.error || !state || state.version === 0 || state.intended || state.hasLeft) return true;
+  const made = valuesOfEntry(deps, entry as LegacyEntry, state.targetUserId);
   if (!made) return true;
-  const madeOf = madeOfEntry(deps, entry);
-  return isAnotherPassword(madeOf, state.password) || differs(deps, sub, { state, values: made });
+  const madeOf = madeOfEntry(deps, entry as LegacyEntry);
+  return (
+    isAnotherPassword(madeOf, state.password) || differs(deps, row, { state, values: made, side: 'legacy' })
+  );
+}
+
+interface Read {
+  readonly entry: (LegacyEntry & { readonly error?: undefined }) | { readonly error: unknown } | undefined;
+  readonly state: PersonState | undefined;
 }
 
 function differs(
-  { keyring, target }: SweepingDeps,
-  sub: string,
-  { state, values }: { readonly state: PersonState; readonly values: Values },
+  { keyring, target, pair }: SweepingDeps,
+  row: LedgerRow,
+  { state, values, side }: { readonly state: PersonState; readonly values: Values; readonly side: Side },
 ): boolean {
-  const marking = markingOf(keyring, { target: target.name, sub }, state.of);
-  return (Object.keys(state.fields) as SyncField[]).some((field) => {
-    const value = values[field];
-    return value !== undefined && marking.mark(field, value) !== state.fields[field];
-  });
+  const marking = markingOf(keyring, { target: target.name, sub: row.sub }, state.of);
+  return differsFrom(state, values, { side, marking, authority: authorityOf(pair, row) });
 }
 
 async function targetStep(deps: SweepingDeps, place: Placed): Promise<Placed | 'done'> {
@@ -147,19 +154,20 @@ async function targetStep(deps: SweepingDeps, place: Placed): Promise<Placed | '
     there.map(({ targetUserId }) => targetUserId),
   );
   const known = new Map(
-    rows.filter(({ state }) => hasTargetUser(state)).map((row) => [row.targetUserId, row.sub]),
+    rows.filter(({ state }) => hasTargetUser(state)).map((row) => [row.targetUserId, row]),
   );
-  const states = await statesOf(db, pair.target, [...known.values()]);
+  const subs = [...known.values()].map(({ sub }) => sub);
+  const states = await statesOf(db, pair.target, subs);
   const differing = there.flatMap((found) => {
-    const sub = known.get(found.targetUserId);
-    if (sub === undefined) return pair.newAtTarget === 'create' ? [`user:${found.targetUserId}`] : [];
-    const state = states.get(sub);
+    const row = known.get(found.targetUserId);
+    if (row === undefined) return pair.newAtTarget === 'create' ? [strangerOf(found.targetUserId)] : [];
+    const state = states.get(row.sub);
+    if (state?.hasLeft) return [];
     const isNew = !state || state.version === 0;
-    return isNew || differs(deps, sub, { state, values: keptOf(connection, targetValues(target, found)) })
-      ? [sub]
-      : [];
+    const values = keptOf(connection, targetValues(target, found));
+    return isNew || differs(deps, row, { state, values, side: 'target' }) ? [row.sub] : [];
   });
-  await markSeen(db, pair.target, [...known.values()], new Date(place.begunAt));
+  await markSeen(db, pair.target, subs, new Date(place.begunAt));
   await wake(deps, place, differing);
   const [people = 0, found = 0] = [place.targetPeople, place.found];
   const counted = { ...place, targetPeople: people + known.size, found: found + differing.length };

@@ -74,6 +74,9 @@ export const pairSettings = z.strictObject({
         .default('disable')
         .describe('What happens in the legacy store to somebody whom the target has removed.'),
       graceSeconds: count(0, 86_400, 60).describe('Only if they are still gone after so long.'),
+      atMost: count(0, 1_000_000, 500).describe(
+        'Where more people than so many, or than 5 in 100, vanish within an hour (ten always may), sync is paused and an operator is asked: `footbridge sync resume --let-go`. 0: nobody is asked.',
+      ),
     })
     .prefault({})
     .describe('Deletions. Whoever was deleted is never made again.'),

@@ -5,20 +5,24 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { isFootbridgeError } from '../errors.ts';
 import type { Queryable } from '../store/db.ts';
+import { inParallel } from '../targets/in-parallel.ts';
 import type { PairState } from './pairs.ts';
 import { allPairs, TAKES_TURNS } from './pairs.ts';
 import type { TurnsDeps } from './people/turns.ts';
 import { takeTurns } from './people/turns.ts';
 import type { ChangeQueue, Settlement, Turn } from './queue/change-queue.ts';
+import { strangerIn } from './queue/change-queue.ts';
 
 export interface SyncingDeps {
   readonly db: Queryable;
   readonly queue: ChangeQueue;
   /** By target. */
   readonly pairs: ReadonlyMap<string, TurnsDeps>;
-  /** `user:<id>` of targets. */
+  /** Users of targets of whom no subject is known. */
   readonly onStranger: (turn: Turn) => Promise<Settlement>;
   readonly onError: (error: unknown, where: string) => void;
+  /** For whoever tells of outages: see `outages.ts`. */
+  readonly onSettled?: (target: string, settlements: readonly Settlement[]) => void;
 }
 
 export interface Syncing {
@@ -28,18 +32,22 @@ export interface Syncing {
   follow(signal: AbortSignal): Promise<void>;
 }
 
-/** Longer than any turn of so many takes; a dead node's turns are taken over after it. */
+/** Longer than a turn of so many takes, see `sizeFor`; a dead node's turns are taken over after it. */
 const LEASE_SECONDS = 120;
+const SHARE_OF_LEASE = 0.2;
 /** So many calls' worth of people are taken at once. */
 const CALLS_AT_ONCE = 4;
 const IDLE_MS = 500;
 const OUTAGE_MS = 2_000;
 
 export function openSyncing(deps: SyncingDeps): Syncing {
+  const pairs = new Map(
+    [...deps.pairs].map(([target, pair]) => [target, { pair, size: sizeFor(pair.pair) }]),
+  );
   const some = async (): Promise<number> => {
     const states = new Map((await allPairs(deps.db)).map(({ target, state }) => [target, state]));
     let total = 0;
-    for (const [target, pair] of deps.pairs) {
+    for (const [target, pair] of pairs) {
       if (isTaking(states.get(target))) total += await takeSome(deps, target, pair);
     }
     return total;
@@ -75,29 +83,70 @@ export function openSyncing(deps: SyncingDeps): Syncing {
 const isTaking = (state: PairState | undefined) => state !== undefined && TAKES_TURNS.has(state);
 
 async function takeSome(
-  { queue, onStranger, onError }: SyncingDeps,
+  deps: SyncingDeps,
   target: string,
-  pair: TurnsDeps,
+  { pair: turnsDeps, size }: { readonly pair: TurnsDeps; readonly size: Size },
 ): Promise<number> {
-  const limit = pair.pair.batch * CALLS_AT_ONCE;
-  const turns = await queue.take({ targets: [target], limit, leaseSeconds: LEASE_SECONDS });
+  const { queue, onStranger, onError } = deps;
+  const turns = await queue.take({ targets: [target], limit: size.people(), leaseSeconds: LEASE_SECONDS });
   if (turns.length === 0) return 0;
+  const startedMs = performance.now();
   const [strangers, people] = [turns.filter(isStranger), turns.filter((turn) => !isStranger(turn))];
-  const settlements: Settlement[] = [];
-  try {
-    if (people.length > 0) settlements.push(...(await takeTurns(pair, people)));
-    for (const turn of strangers) settlements.push(await onStranger(turn));
-  } catch (error) {
-    if (isFootbridgeError(error, 'storage_unavailable')) throw error;
-    // A mistake of ours with one of them must not come again every second, nor hold up the others for good.
-    onError(error, `people of ${target}`);
-    settlements.push(...(await oneByOne(pair, people, onError)));
-  }
+  const settled = await settledOf(turnsDeps, people, onError);
+  deps.onSettled?.(target, settled);
+  await queue.settle(settled);
+  const { attempts, atOnce } = turnsDeps.pair;
+  const settlements = await inParallel(strangers, atOnce, (turn) =>
+    onStranger(turn).catch((error: unknown) => {
+      if (isFootbridgeError(error, 'storage_unavailable')) throw error;
+      onError(error, `a user of ${target}`);
+      return ourMistake(turn, attempts);
+    }),
+  );
   await queue.settle(settlements);
+  size.took(turns.length, performance.now() - startedMs);
   return turns.length;
 }
 
-const isStranger = ({ person }: Turn) => person.startsWith('user:');
+async function settledOf(
+  pair: TurnsDeps,
+  people: readonly Turn[],
+  onError: SyncingDeps['onError'],
+): Promise<readonly Settlement[]> {
+  if (people.length === 0) return [];
+  try {
+    return await takeTurns(pair, people);
+  } catch (error) {
+    if (isFootbridgeError(error, 'storage_unavailable')) throw error;
+    // A mistake of ours with one of them must not come again every second, nor hold up the others for good.
+    onError(error, `people of ${pair.pair.target}`);
+    return oneByOne(pair, people, onError);
+  }
+}
+
+/** How many people are taken at once. */
+interface Size {
+  people(): number;
+  took(people: number, ms: number): void;
+}
+
+/**
+ * As many as are done well within their lease: where a side is slow, what was done would count for nothing when it is over, and
+ * begin again for ever.
+ */
+function sizeFor({ batch }: TurnsDeps['pair']): Size {
+  const most = batch * CALLS_AT_ONCE;
+  let now = most;
+  return {
+    people: () => now,
+    took(people, ms) {
+      const fitting = Math.floor((people * LEASE_SECONDS * 1_000 * SHARE_OF_LEASE) / Math.max(ms, 1));
+      now = Math.max(1, Math.min(most, fitting, now * 2));
+    },
+  };
+}
+
+const isStranger = ({ person }: Turn) => strangerIn(person) !== undefined;
 
 /** After an error that should not be: whose it is. */
 async function oneByOne(
@@ -112,13 +161,15 @@ async function oneByOne(
     } catch (error) {
       if (isFootbridgeError(error, 'storage_unavailable')) throw error;
       onError(error, 'a person');
-      const problem = { code: 'internal', sentence: 'Something went wrong on our side.' };
-      settlements.push(
-        turn.attempts + 1 >= pair.pair.attempts
-          ? { turn, result: 'dead', problem }
-          : { turn, result: 'later', seconds: 60, counts: true, problem },
-      );
+      settlements.push(ourMistake(turn, pair.pair.attempts));
     }
   }
   return settlements;
+}
+
+function ourMistake(turn: Turn, attempts: number): Settlement {
+  const problem = { code: 'internal', sentence: 'Something went wrong on our side.' };
+  return turn.attempts + 1 >= attempts
+    ? { turn, result: 'dead', problem }
+    : { turn, result: 'later', seconds: 60, counts: true, problem };
 }

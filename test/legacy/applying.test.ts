@@ -125,6 +125,16 @@ describe('a write of sync', () => {
     expect(await apply({ fields })).toBe('applied');
   });
 
+  test('gives nobody a first address that the store takes for proved', async () => {
+    store.columns = { ...store.columns, mail: null };
+    await expect(apply({ fields: { email: change(null, 'new@example.com') } })).rejects.toMatchObject({
+      code: 'bad_request',
+    });
+    const fields = { email: change(null, 'new@example.com'), emailVerified: change('false', 'false') };
+    await apply({ fields }).catch(() => undefined);
+    expect(store.given.every(({ columns }) => columns.ok?.after === null)).toBe(true);
+  });
+
   test('writes an address as it is, though the mapping makes it small', async () => {
     expect(await apply({ fields: { email: change('anna@example.com', 'New@Example.com') } })).toBe('applied');
     expect(store.given[0]?.columns.mail?.after).toBe('New@Example.com');

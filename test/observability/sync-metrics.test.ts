@@ -12,7 +12,7 @@ const SEEN: SyncGauges = {
     {
       target: 'main',
       state: 'running',
-      queue: { live: 3, backlog: 200, dead: 1, oldestLiveSeconds: 2, oldestBacklogSeconds: 90 },
+      queue: { live: 3, backlog: 200, dead: 1, waiting: 6, oldestLiveSeconds: 2, oldestBacklogSeconds: 90 },
       conflicts: [{ kind: 'both-changed', conflicts: 4 }],
       passwords: [
         { state: 'waits', people: 2 },
@@ -42,6 +42,7 @@ test('targets and feeds are shown as they are when they are asked for', async ()
     'footbridge_sync_oldest_seconds{target="main",lane="backlog"} 90',
   ]);
   expect(await linesOf(metrics, 'dead{')).toEqual(['footbridge_sync_dead{target="main"} 1']);
+  expect(await linesOf(metrics, 'retrying{')).toEqual(['footbridge_sync_retrying{target="main"} 6']);
   expect(await linesOf(metrics, 'conflicts_open{')).toEqual([
     'footbridge_sync_conflicts_open{target="main",kind="both-changed"} 4',
   ]);
@@ -67,7 +68,7 @@ test('targets and feeds are shown as they are when they are asked for', async ()
 test('a queue that does not answer has no figures, and is not said to be empty', async () => {
   const metrics = openMetrics();
   metrics.watch({ sync: async () => ({ ...SEEN, pairs: [{ ...SEEN.pairs[0]!, queue: null }] }) });
-  for (const name of ['waiting{', 'oldest_seconds{', 'dead{'])
+  for (const name of ['waiting{', 'oldest_seconds{', 'dead{', 'retrying{'])
     expect(await linesOf(metrics, name)).toEqual([]);
   expect(await linesOf(metrics, 'conflicts_open{')).toHaveLength(1);
 });

@@ -1,5 +1,8 @@
 import { z } from 'zod';
+import { appendAudit } from '../../store/audit-log.ts';
 import type { PairState } from '../../sync/pairs.ts';
+import { allowGoing } from '../../sync/pairs.ts';
+import { missAnew } from '../../sync/people/states.ts';
 import { NOTHING_CHANGED } from '../claim-tokens/claim-desk.ts';
 import type { Desk } from '../operation.ts';
 import { defineOperation } from '../operation.ts';
@@ -61,9 +64,30 @@ export const syncPause = defineOperation({
 export const syncResume = defineOperation({
   name: 'sync resume',
   summary: 'Goes on after a pause, or after draining was begun too early.',
-  input,
+  input: z.strictObject({
+    target: whichTarget,
+    'let-go': z
+      .boolean()
+      .default(false)
+      .describe(
+        'For 24 hours, however many people have vanished at a side are done with as `gone` says: after sync has paused itself because they were too many, and they are gone indeed.',
+      ),
+  }),
   changes: true,
-  run: (desk, { target }, { execute }) => go(desk, target, { execute, way: RESUME }),
+  async run(desk, { target: named, 'let-go': isLetGo }, { execute }) {
+    const { target } = pairAt(desk, named);
+    const { db, actor } = desk;
+    checkWay(await pairOf(desk, target), RESUME.state);
+    if (execute) {
+      // Whoever was missed by mistake must not count as missed for long.
+      await missAnew(db, target);
+      if (isLetGo) {
+        await allowGoing(db, target);
+        await appendAudit(db, { actor, action: 'sync.let-go', detail: { target } });
+      }
+    }
+    return go(desk, target, { execute, way: RESUME });
+  },
   print: lines(RESUME),
 });
 

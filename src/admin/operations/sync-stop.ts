@@ -72,6 +72,11 @@ export const syncStop = defineOperation({
         ? `Both sides are equal: ${target} can be stopped. ${NOTHING_CHANGED}`
         : `${target} cannot be stopped yet:`,
       ...missing.map((sentence) => `  ${sentence}`),
+      ...(missing.length > 0 && reconciliation
+        ? [
+            `Or let sync make it equal: footbridge sync resume, then footbridge sync reconcile, and drain it again.`,
+          ]
+        : []),
       ...(missing.length > 0 && !reconciliation
         ? ['Both sides are compared when nothing of this is left.']
         : []),

@@ -3,10 +3,12 @@ import { ERRORS } from '../../errors.ts';
 import type { StateCount } from '../../migration/ledger.ts';
 import { counts } from '../../migration/ledger.ts';
 import { hasTargetUser } from '../../migration/states.ts';
+import { isUnread } from '../../sync/intake/feed-lag.ts';
 import type { FeedRow } from '../../sync/intake/feeds.ts';
 import type { PairOverview } from '../../sync/overview.ts';
 import { syncOverview } from '../../sync/overview.ts';
 import type { Pair, PairState } from '../../sync/pairs.ts';
+import { HEARS, TAKES_TURNS } from '../../sync/pairs.ts';
 import { lastReport } from '../../sync/reports.ts';
 import type { Desk } from '../operation.ts';
 import type { Unwritten } from './sync-desk.ts';
@@ -64,7 +66,8 @@ export async function syncFigures(desk: Desk, target?: string): Promise<SyncFigu
   const names = settings.map((one) => one.target);
   const [overview, ledger] = await Promise.all([syncOverview({ db, queue: sync.queue }, names), counts(db)]);
   const reports = await Promise.all(names.map((name) => lastReport(db, name)));
-  const feeds = feedsOf(directory.feeds, overview.feeds);
+  const isHeard = overview.pairs.some(({ pair }) => pair !== null && HEARS.has(pair.state));
+  const feeds = feedsOf(directory.feeds, overview.feeds, isHeard);
   return overview.pairs.map(({ pair, people, ...more }, index): SyncFigures => {
     const own = ledger.filter((one) => one.target === more.target);
     const report = reports[index];
@@ -95,7 +98,11 @@ function readingOf(pair: Pair | null): Reading {
 }
 
 /** Those of the stores, and rows of feeds that there are no more only where something is wrong with them. */
-function feedsOf(configured: Desk['directory']['feeds'], rows: readonly FeedRow[]): FeedFigures[] {
+function feedsOf(
+  configured: Desk['directory']['feeds'],
+  rows: readonly FeedRow[],
+  isHeard: boolean,
+): FeedFigures[] {
   return configured.map(({ store, feed }): FeedFigures => {
     const row = rows.find((one) => one.store === store && one.feed === feed.name);
     return {
@@ -105,7 +112,7 @@ function feedsOf(configured: Desk['directory']['feeds'], rows: readonly FeedRow[
       readAt: row?.readAt ?? null,
       changes: row?.changes ?? '0',
       lag: row?.lag ?? null,
-      problem: problemOf(row),
+      problem: problemOf(row) ?? (isHeard ? unread(row) : null),
     };
   });
 }
@@ -117,8 +124,22 @@ function problemOf(row: FeedRow | undefined): string | null {
   return detail ? `${sentence} (${detail})` : sentence;
 }
 
+const unread = (row: FeedRow | undefined): string | null =>
+  isUnread(row?.readAt ?? null, Date.now())
+    ? 'Nobody has read it for more than five minutes: does a server run, and do fewer people wait than `maxWaiting`?'
+    : null;
+
+/** Longer than an outage that nobody has to see to; the alarm of the metrics is the same. */
+const LATE_SECONDS = 300;
+
+/** Edits that should have arrived. What waits in a pause is meant to. */
+export const isLate = ({ queue, state }: Pick<SyncFigures, 'queue' | 'state'>): boolean =>
+  queue !== null && queue.oldestLiveSeconds > LATE_SECONDS && TAKES_TURNS.has(state as PairState);
+
 /** Something that somebody has to look at. */
-export const needsSomebody = ({ queue, open, feeds, state }: SyncFigures): boolean =>
-  state !== 'stopped' &&
-  state !== 'not-started' &&
-  (queue === null || queue.dead > 0 || open.length > 0 || feeds.some(({ problem }) => problem !== null));
+export const needsSomebody = (figures: SyncFigures): boolean => {
+  const { queue, open, feeds, state } = figures;
+  if (state === 'stopped' || state === 'not-started') return false;
+  const isWrong = queue === null || queue.dead > 0 || open.length > 0 || isLate(figures);
+  return isWrong || feeds.some(({ problem }) => problem !== null);
+};

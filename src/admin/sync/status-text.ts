@@ -3,6 +3,7 @@ import type { Section } from '../batch/sections.ts';
 import { bar, count } from '../batch/status-text.ts';
 import { minute } from '../claim-tokens/claim-desk.ts';
 import type { FeedFigures, Reading, SyncFigures } from './figures.ts';
+import { isLate } from './figures.ts';
 import { age, bytes, stateWords } from './sync-desk.ts';
 
 export function statusSections(figures: SyncFigures): Section[] {
@@ -19,11 +20,16 @@ export function statusSections(figures: SyncFigures): Section[] {
 
 const peopleAre = (value: number) => `${count(value)} ${value === 1 ? 'person is' : 'people are'}`;
 
-export function headSentences({ target, people, state, lastReport }: SyncFigures): string[] {
+export function headSentences({ target, people, state, actor, lastReport }: SyncFigures): string[] {
   return [
     `${peopleAre(people.atTarget)} at ${target} by the ledger; ${count(people.compared)} compared, ${count(people.equal)} of them found equal in everything.`,
     ...(state === 'not-started'
       ? ['Nothing is kept equal yet: footbridge sync start says what it would do.']
+      : []),
+    ...(state === 'paused' && actor === 'sync'
+      ? [
+          'It has paused itself: more people have vanished at one side than may within an hour (`gone.atMost`). Is the store whole, and does its filter still hold? If they are gone by mistake, mend that and resume; if they are gone indeed: footbridge sync resume --let-go',
+        ]
       : []),
     ...(lastReport
       ? [`Last equality report: ${lastReport.id}, ${minute(lastReport.at)} UTC (footbridge sync report).`]
@@ -132,10 +138,19 @@ export function careSentences(figures: SyncFigures): string[] {
   const found = [
     ...feeds.flatMap(({ store, feed, problem }) => (problem ? [`Feed ${feed} of ${store}: ${problem}`] : [])),
     ...(queue && queue.dead > 0
-      ? [`${count(queue.dead)} dead letters: footbridge sync dead --target ${target}`]
+      ? [
+          `${count(queue.dead)} dead letter${queue.dead === 1 ? '' : 's'}: footbridge sync dead --target ${target}`,
+        ]
+      : []),
+    ...(queue && isLate(figures)
+      ? [
+          `Edits have waited for ${age(queue.oldestLiveSeconds)}: do servers run, and do both sides answer? The log of the servers says whom they cannot reach.`,
+        ]
       : []),
     ...(conflicts > 0
-      ? [`${count(conflicts)} conflicts to be decided: footbridge sync conflicts --target ${target}`]
+      ? [
+          `${count(conflicts)} conflict${conflicts === 1 ? '' : 's'} to be decided: footbridge sync conflicts --target ${target}`,
+        ]
       : []),
     ...passwords.map(
       ({ state, problem, people }) =>

@@ -7,6 +7,7 @@ import { COMPARED_FIELDS } from '../../migration/reconcile/marks.ts';
 import { reconcile } from '../../migration/reconcile/reconcile.ts';
 import type { Run } from '../../migration/reconcile/reconciliations.ts';
 import type { ReconciliationReport } from '../../migration/reconcile/report.ts';
+import { countEvents } from '../../sync/inbox.ts';
 import type { FeedRow } from '../../sync/intake/feeds.ts';
 import type { PairOverview } from '../../sync/overview.ts';
 import { syncOverview } from '../../sync/overview.ts';
@@ -32,21 +33,43 @@ export function isAcceptable(word: string): boolean {
 export interface Looked {
   readonly overview: PairOverview;
   readonly feeds: readonly FeedRow[];
+  readonly unheard: readonly string[];
 }
 
 export async function lookAtPair(desk: Desk, target: string): Promise<Looked> {
   const { pairs, feeds } = await syncOverview({ db: desk.db, queue: syncOf(desk).queue }, [target]);
-  return { overview: pairs[0]!, feeds };
+  return { overview: pairs[0]!, feeds, unheard: await unheardOf(desk, { target, feeds }) };
+}
+
+/** What was told and nobody has taken down yet, as sentences: the stores are asked now. */
+async function unheardOf(
+  { db, directory }: Desk,
+  { target, feeds }: { readonly target: string; readonly feeds: readonly FeedRow[] },
+): Promise<string[]> {
+  const events = await countEvents(db, target);
+  const lags = await Promise.all(
+    directory.feeds.map(async ({ store, feed }) => {
+      const row = feeds.find((one) => one.store === store && one.feed === feed.name);
+      const lag = await feed.lag(row?.position ?? undefined);
+      const changes = lag.changes ?? 0;
+      return changes > 0 ? [`${count(changes)} changes of ${store} are not read yet.`] : [];
+    }),
+  );
+  return [
+    ...lags.flat(),
+    ...(events > 0 ? [`${count(events)} events of ${target} are not looked at yet.`] : []),
+  ];
 }
 
 /** What has to be done before both sides are compared, as sentences. */
-export function undone({ overview }: Looked, accepted: readonly string[]): string[] {
+export function undone({ overview, unheard }: Looked, accepted: readonly string[]): string[] {
   const { queue, open, passwords, target } = overview;
   const conflicts = open.reduce((sum, one) => sum + one.conflicts, 0);
   const waiting = passwords
     .filter(({ state }) => state === 'waits')
     .reduce((sum, { people }) => sum + people, 0);
   return [
+    ...unheard,
     ...(queue === null ? ['The queue does not answer: nobody knows what waits in it.'] : []),
     ...(queue && queue.live + queue.backlog > 0
       ? [`${people(queue.live + queue.backlog)} still waiting for their turn: footbridge sync status`]

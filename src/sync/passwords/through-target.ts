@@ -52,8 +52,11 @@ export function throughTarget(deps: ThroughTargetDeps): ThroughTarget {
       const newest = await newestOf(deps, typed.entry.user.sub);
       if (!newest) break;
       const { owner, state, target } = newest;
-      if (!(await isRightThere(newest, secret)))
+      if (!(await isRightThere(newest, secret))) {
+        // It was right when they typed it.
+        if (right) break;
         return hasOwn(deps, { owner, state }, typed) ? undefined : { kind: 'wrong' };
+      }
       right = await caught(deps, { owner, state, target }, typed);
       if (!right.isOvertaken) break;
     }

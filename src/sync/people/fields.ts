@@ -171,7 +171,9 @@ const flat = (text: string) => text.normalize('NFC').replace(/\s+/gu, ' ').trim(
 
 /** As it is compared: spaces, case and composition that nobody means are gone. */
 export function comparable(field: SyncField, value: string): string {
-  if (field === 'username' || field === 'email') return flat(value).toLowerCase();
+  if (field === 'username') return flat(value).toLowerCase();
+  // Letters alone: there are signs that become a letter, and another address with one is somebody else's.
+  if (field === 'email') return flat(value).replace(/[A-Z]/g, (letter) => letter.toLowerCase());
   if (field === 'phone') return value.replace('(0)', '').replace(/[^\d+]/g, '');
   if (field === 'locale') return flat(value).toLowerCase().replaceAll('_', '-');
   return field === 'roles' ? value : flat(value);

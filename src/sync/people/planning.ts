@@ -42,6 +42,12 @@ export interface PlanningDeps {
 const MAX_TRIES = 3;
 const REFUSED_MS = 3_600_000;
 
+/** Whoever was let go because the legacy store had lost them, and is back there, may log in as it says. */
+const rulesFor = (pair: PairSettings, { row, state }: Person) => {
+  const authority = authorityOf(pair, row);
+  return (field: SyncField) => (field === 'state' && state.hasLeft ? 'legacy' : authority(field));
+};
+
 export function planFor(deps: PlanningDeps, person: Person): Plan {
   const { pair } = deps;
   const { turn, legacy, target, marking, state, asked, base } = person;
@@ -51,9 +57,9 @@ export function planFor(deps: PlanningDeps, person: Person): Plan {
     mark: (field, value) => marking.mark(field, value),
     legacy,
     target,
-    authority: authorityOf(pair, person.row),
+    authority: rulesFor(pair, person),
     canWrite: canWrite(deps, person),
-    legacyAt: momentOf(hint.legacyAt) ?? secondsOf(person.entry.user.updatedAt),
+    legacyAt: momentOf(hint.legacyAt) ?? pastOf(person.entry.user.updatedAt, deps.nowMs()),
     targetAt: momentOf(hint.targetAt),
     clock: { toleranceMs: pair.clock.toleranceSeconds * 1_000, tie: pair.clock.tie },
     asked,
@@ -71,7 +77,10 @@ export function planFor(deps: PlanningDeps, person: Person): Plan {
 }
 
 const momentOf = (text: string | undefined) => (text === undefined ? undefined : Date.parse(text));
-const secondsOf = (seconds: number | undefined) => (seconds === undefined ? undefined : seconds * 1_000);
+/** A row that is dated in the time to come says nothing: it would win for ever. */
+const pastOf = (seconds: number | undefined, nowMs: number) =>
+  seconds === undefined || seconds * 1_000 > nowMs + FUTURE_MS ? undefined : Math.min(seconds * 1_000, nowMs);
+const FUTURE_MS = 60_000;
 
 function canWrite({ target, connection, directory, nowMs }: PlanningDeps, person: Person) {
   const applies = directory.applies(person.sub);

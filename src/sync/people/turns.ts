@@ -100,10 +100,14 @@ async function peopleTurns(
     if (result.kind === 'failed') return [turn, failedTurn(deps, turn, result.error)];
     const password = passwords.get(plan);
     if (password?.kind === 'failed') return [turn, failedTurn(deps, turn, password.error)];
-    if (result.kind === 'anew' || !kept.has(sub)) return [turn, anew(turn)];
+    if (result.kind === 'anew' || !kept.has(sub) || hasNewNames(plan)) return [turn, anew(turn)];
     return [turn, { turn, result: 'done' }];
   });
 }
+
+/** The full name that the mapping makes of them in the legacy store is another one now: it is looked at once more. */
+const hasNewNames = ({ decision }: Plan) =>
+  decision.toLegacy.includes('givenName') || decision.toLegacy.includes('familyName');
 
 /** The same for the same values, and for no others. */
 const markOf = ({ person, applied }: Plan) =>

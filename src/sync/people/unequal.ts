@@ -30,7 +30,11 @@ export function unequalAfter({ person, decision }: Plan, authority: AuthorityOf)
         return [[field, noteOf(marking, field, { value, rule: authority(field) })]];
       }),
     );
-  return { legacy: notes(legacy), target: notes(target) };
+  const [here, there] = [notes(legacy), notes(target)];
+  return {
+    ...(Object.keys(here).length > 0 ? { legacy: here } : {}),
+    ...(Object.keys(there).length > 0 ? { target: there } : {}),
+  };
 }
 
 /** Whether a side has something else than when both were equal, or were looked at last. */

@@ -27,6 +27,7 @@ export interface VanishedDeps {
   readonly nowMs: () => number;
 }
 
+const STALE_SECONDS = 3_600;
 /** Nobody takes turns until somebody has looked. */
 const BRAKED_SECONDS = 60;
 
@@ -50,7 +51,9 @@ async function graceLeft({ db, pair, nowMs }: VanishedDeps, one: Vanished): Prom
   const isTold = one.kind === 'gone' ? turn.hint.goneAt : turn.hint.removedAt;
   if (isTold !== undefined) return 0;
   const { graceSeconds } = pair.gone;
-  if (state.goneSince) return graceSeconds - (nowMs() - state.goneSince.getTime()) / 1_000;
+  const waited = state.goneSince ? (nowMs() - state.goneSince.getTime()) / 1_000 : Number.POSITIVE_INFINITY;
+  // Missed so long ago, they may have been there in between: nothing says so of whose turn had failed.
+  if (waited <= graceSeconds + STALE_SECONDS) return graceSeconds - waited;
   if (graceSeconds === 0) return 0;
   await writeStates(db, pair.target, [
     { sub, state: { ...state, goneSince: new Date(nowMs()) }, isSynced: false },

@@ -9,6 +9,8 @@ interface Told {
   /** Without a value that we sent. */
   readonly message: string;
   readonly retryAfterSeconds?: number | undefined;
+  /** It is not in cidaas’ form: a proxy, or another server, has answered. */
+  readonly isStrange?: boolean | undefined;
 }
 
 /** `message` may go to a log: it says nothing of what was sent. */
@@ -17,11 +19,13 @@ export class CidaasError extends Error {
   /** For outcomes and logs: cidaas' own words as a code, or else `http-404`, `no-answer`. */
   readonly reason: string;
   readonly retryAfterSeconds?: number;
+  readonly isStrange: boolean;
 
-  constructor({ status, reason, message, retryAfterSeconds }: Told) {
+  constructor({ status, reason, message, retryAfterSeconds, isStrange = false }: Told) {
     super(message);
     this.name = 'CidaasError';
     this.status = status;
+    this.isStrange = isStrange;
     this.reason = reason ?? (status === 0 ? 'no-answer' : `http-${status}`);
     if (retryAfterSeconds !== undefined) this.retryAfterSeconds = retryAfterSeconds;
   }
@@ -32,9 +36,9 @@ export class CidaasError extends Error {
     return status === 0 || status === 408 || status === 429 || (status >= 500 && status !== INVALID_EMAIL);
   }
 
-  /** Nothing is wrong with what was asked for: it is down, or wants a pause, or does not let us in. */
+  /** Nothing is wrong with what was asked for: it is down, wants a pause, does not let us in, or is not cidaas. */
   get isNobodysFault(): boolean {
-    return this.isTemporary || this.status === 401 || this.status === 403;
+    return this.isTemporary || this.isStrange || this.status === 401 || this.status === 403;
   }
 }
 
@@ -63,6 +67,7 @@ export function errorOf(
     status,
     reason,
     message: `${told.what} answers ${status}${reason ? `: ${reason}` : ''}`,
+    isStrange: status === 404 && typeof objectOf(document).success !== 'boolean' && !saysNotFound(document),
     retryAfterSeconds: told.retryAfterSeconds,
   });
 }

@@ -31,7 +31,7 @@ export async function unlessGone<T>(work: () => Promise<T>): Promise<T | undefin
   try {
     return await work();
   } catch (error) {
-    if (error instanceof CidaasError && error.status === 404) return undefined;
+    if (error instanceof CidaasError && error.status === 404 && !error.isStrange) return undefined;
     throw error;
   }
 }
@@ -42,6 +42,10 @@ export function usersOf(api: CidaasApi, settings: CidaasSettings): Users {
     unlessGone(async () => {
       const { document } = await api.call('GET', filled(paths.read, { sub }), { signal });
       const account = accountOf(document, settings);
+      if (document !== undefined && !account) {
+        const message = 'what answers in the place of cidaas is no user';
+        throw new CidaasError({ status: 200, message, isStrange: true });
+      }
       return account?.sub === sub ? account : undefined;
     });
   const byIdentifier = async (userId: string, signal?: AbortSignal) => {

@@ -15,7 +15,8 @@ export interface Users {
 
 /** Below the realm. Throws KeycloakError (404) for what is no id: as a path it would be another one. */
 export function userPath(id: string): string {
-  if (/^\.{0,2}$/.test(id)) throw new KeycloakError({ status: 404, message: 'this is not a user id' });
+  if (/^\.{0,2}$/.test(id))
+    throw new KeycloakError({ status: 404, reason: 'user-not-found', message: 'this is not a user id' });
   return `/users/${encodeURIComponent(id)}`;
 }
 
@@ -24,14 +25,18 @@ export async function unlessGone<T>(work: () => Promise<T>): Promise<T | undefin
   try {
     return await work();
   } catch (error) {
-    if (error instanceof KeycloakError && error.status === 404 && !GONE_REALM.test(error.reason))
-      return undefined;
-    throw error;
+    if (!(error instanceof KeycloakError) || error.status !== 404 || GONE_REALM.test(error.reason))
+      throw error;
+    if (IS_SAID.test(error.reason)) return undefined;
+    // An outage, to whoever asks.
+    throw new KeycloakError({ status: 0, reason: 'strange-404', message: error.message });
   }
 }
 
 /** The same status, and nobody is gone. */
 const GONE_REALM = /^realm-/;
+/** In Keycloak’s own words: a proxy answers 404 as well when Keycloak is away, and nobody is gone then. */
+const IS_SAID = /^(?:[a-z]+-)+not-found|^could-not-find-/;
 /** Two tell that it is not one. */
 const MAX_FOUND = '2';
 

@@ -104,10 +104,10 @@ describe('sync status', () => {
     await conflicting();
     const open = await stage.run(syncStatus, MAIN);
     expect(open.wrong).toBe(true);
-    expect(open.text).toContain('1 conflicts to be decided: footbridge sync conflicts --target main');
+    expect(open.text).toContain('1 conflict to be decided: footbridge sync conflicts --target main');
     await dead('shop:1');
     expect((await stage.run(syncStatus, MAIN)).text).toContain(
-      '1 dead letters: footbridge sync dead --target main',
+      '1 dead letter: footbridge sync dead --target main',
     );
     await stage.begin();
     await started();

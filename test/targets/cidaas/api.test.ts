@@ -8,6 +8,7 @@ import { openCidaasApi } from '../../../src/targets/cidaas/api.ts';
 import { cidaasApiSettings } from '../../../src/targets/cidaas/app-token.ts';
 import { asFootbridgeError } from '../../../src/targets/cidaas/cidaas-error.ts';
 import { cidaasSettings } from '../../../src/targets/cidaas/cidaas-settings.ts';
+import { usersOf } from '../../../src/targets/cidaas/users.ts';
 import { apiSettings } from '../../../src/targets/move-settings.ts';
 
 const SECRET = 'a+secret/with:odd %letters';
@@ -181,5 +182,28 @@ describe('a call', () => {
       open.call('POST', '/find?email=anna', { body: { email: 'anna@example.com' } }),
     );
     expect(error.message).toBe('POST /find answers 417: exists');
+  });
+});
+
+describe('a user who is not found', () => {
+  const SUB = '6f0e9a2c-1d2b-4c3d-8e4f-5a6b7c8d9e0f';
+  const byId = async (status: number, body: string) =>
+    usersOf(await openAt(() => [status, body]), cidaasSettings.parse({})).byId(SUB);
+
+  test.each([
+    [404, '{"success":false,"status":404,"error":{"code":404,"error":"user not found"}}'],
+    [204, ''],
+  ])('is gone where cidaas says so itself: %i', async (status, body) => {
+    expect(await byId(status, body)).toBeUndefined();
+  });
+
+  test.each([
+    [404, '<html>nginx</html>'],
+    [404, ''],
+    [404, '{"message":"no Route matched"}'],
+    [200, '{}'],
+  ])('is not gone where a proxy answers: %i %s', async (status, body) => {
+    const error = await byId(status, body).catch(asFootbridgeError);
+    expect(error).toMatchObject({ code: 'target_unavailable' });
   });
 });

@@ -5,7 +5,9 @@ import type { Listener } from '../../../src/listener.ts';
 import { listen } from '../../../src/listener.ts';
 import type { KeycloakApi } from '../../../src/targets/keycloak/api.ts';
 import { openKeycloakApi } from '../../../src/targets/keycloak/api.ts';
+import { asFootbridgeError } from '../../../src/targets/keycloak/keycloak-error.ts';
 import { keycloakSettings } from '../../../src/targets/keycloak/service-account.ts';
+import { usersOf } from '../../../src/targets/keycloak/users.ts';
 import { apiSettings } from '../../../src/targets/move-settings.ts';
 
 const SECRET = 'a+secret/with:odd %letters';
@@ -168,4 +170,21 @@ test('no error tells what was sent', async () => {
     'POST /admin/realms/the%20shop/users answers 400: error-invalid-email (email)',
   );
   expect(JSON.stringify(problem) + problem.stack).not.toMatch(/CANARY|token-1|odd/);
+});
+
+describe('a user who is not found', () => {
+  const USER = '6f0e9a2c-1d2b-4c3d-8e4f-5a6b7c8d9e0f';
+  const byId = async (body: string) => usersOf(await openAt(() => [404, body])).byId(USER);
+
+  test('is gone where Keycloak says so itself', async () => {
+    expect(await byId('{"error":"User not found"}')).toBeUndefined();
+  });
+
+  test.each(['<html>nginx</html>', '', '{"message":"no Route matched"}', '{"error":"Not Found","path":"/"}'])(
+    'is not gone where a proxy answers: %s',
+    async (body) => {
+      const error = asFootbridgeError(await problemOf(byId(body)));
+      expect(error).toMatchObject({ code: 'target_unavailable' });
+    },
+  );
 });
