@@ -48,7 +48,7 @@ create table sync_turns (
   died_at timestamptz,
   primary key (target, person)
 ) with (fillfactor = 60);
-create index sync_turns_due on sync_turns (target, lane, due_at);
+create index sync_turns_due on sync_turns (target, lane, due_at, person);
 
 -- What both sides had when they were last equal, as keyed digests, and what was about to be written when we fell silent.
 create table sync_people (

@@ -146,8 +146,8 @@ function describe(route: RouteDescription, issuer: string): Json {
         }
       : {}),
     responses: {
-      200: {
-        description: 'Done.',
+      [route.status ?? 200]: {
+        description: route.status === 202 ? 'Taken down.' : 'Done.',
         content: { 'application/json': { schema: schemaOf(route.response, 'output') } },
       },
       ...problemsFor(route.errors),

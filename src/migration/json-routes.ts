@@ -17,6 +17,8 @@ export interface RouteDescription {
   readonly parameters?: z.ZodObject;
   readonly request?: z.ZodType;
   readonly response: z.ZodType;
+  /** Of the answer; 200 when absent. */
+  readonly status?: 202;
   readonly errors: readonly ErrorCode[];
 }
 

@@ -32,6 +32,7 @@ const TELL: RouteDescription = {
   scope: SCOPE,
   request: changesRequest,
   response: changesAnswer,
+  status: 202,
   errors: [
     'bad_request',
     'body_too_large',

@@ -100,14 +100,14 @@ async function peopleTurns(
     if (result.kind === 'failed') return [turn, failedTurn(deps, turn, result.error)];
     const password = passwords.get(plan);
     if (password?.kind === 'failed') return [turn, failedTurn(deps, turn, password.error)];
-    if (result.kind === 'anew' || !kept.has(sub) || hasNewNames(plan)) return [turn, anew(turn)];
+    if (result.kind === 'anew' || !kept.has(sub) || bringsMore(plan)) return [turn, anew(turn)];
     return [turn, { turn, result: 'done' }];
   });
 }
 
-/** The full name that the mapping makes of them in the legacy store is another one now: it is looked at once more. */
-const hasNewNames = ({ decision }: Plan) =>
-  decision.toLegacy.includes('givenName') || decision.toLegacy.includes('familyName');
+/** What the legacy store makes of these is another thing now, a full name or a proof: they are looked at once more. */
+const MORE: readonly SyncField[] = ['givenName', 'familyName', 'email', 'phone'];
+const bringsMore = ({ decision }: Plan) => decision.toLegacy.some((field) => MORE.includes(field));
 
 /** The same for the same values, and for no others. */
 const markOf = ({ person, applied }: Plan) =>

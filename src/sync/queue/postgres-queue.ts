@@ -50,12 +50,12 @@ const FREE = '(t.leased_until is null or t.leased_until < now())';
  * lets through is not known to a plan for all values, which would read the whole table to join the few with it.
  */
 const TAKE = statement(`with due as materialized (
-    select d.place, d.lane, d.due_at from unnest($1::text[]) as w(target)
+    select d.place from unnest($1::text[]) as w(target)
     cross join (values (0), (1)) as l(lane) cross join lateral (
-      select t.ctid as place, t.lane, t.due_at from sync_turns t
+      select t.ctid as place, t.lane, t.due_at, t.person from sync_turns t
       where t.target = w.target and t.lane = l.lane and t.due_at <= now() and ${FREE}
-      order by t.due_at limit $2 for update skip locked) d
-    order by d.lane, d.due_at limit $2)
+      order by t.due_at, t.person limit $2 for update skip locked) d
+    order by d.lane, d.due_at, d.person limit $2)
   update sync_turns t set lease = $3, leased_until = now() + make_interval(secs => $4),
     taken = ${mergedSql("coalesce(t.taken, '{}')", 't.hint')}, hint = '{}'
   where t.ctid = any(array(select place from due))
@@ -115,7 +115,7 @@ export function openPostgresQueue(db: Db): ChangeQueue {
       if (limit <= 0 || targets.length === 0) return [];
       const lease = randomUUID();
       const rows = await db.run<TurnRow>(TAKE, [targets, limit, lease, leaseSeconds]);
-      return rows.sort((a, b) => a.lane - b.lane).map((row) => turnOf(row, lease));
+      return rows.sort(inOrder).map((row) => turnOf(row, lease));
     },
     settle: (settlements) => settle(db, settlements),
     stats: async () => statsOf(await db.run<StatsRow>(STATS)),
@@ -164,6 +164,9 @@ interface TurnRow {
   readonly since: Date;
   readonly version: string;
 }
+
+/** The same each time, whatever the table looks like inside. */
+const inOrder = (a: TurnRow, b: TurnRow) => a.lane - b.lane || (a.person < b.person ? -1 : 1);
 
 const turnOf = ({ lane, since, version, ...row }: TurnRow, lease: string): Turn => ({
   ...row,

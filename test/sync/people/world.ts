@@ -44,6 +44,8 @@ export interface SideStore {
   isDown: boolean;
   /** Marks of `apply`. */
   readonly marks: Set<string>;
+  /** `sub field value`: what a node wrote over that it had not read, for somebody had changed it in between. */
+  readonly blind: Set<string>;
 }
 
 export const sideStore = (): SideStore => ({
@@ -52,6 +54,7 @@ export const sideStore = (): SideStore => ({
   writes: 0,
   isDown: false,
   marks: new Set(),
+  blind: new Set(),
 });
 
 export function put(side: SideStore, sub: string, field: Edited, value: string): void {
@@ -254,11 +257,15 @@ export function connectionOver(
 ): TargetConnection {
   const down = () => (side.isDown ? targetDown() : undefined);
   const ask = <T>(work: () => T) => through(node, faults, async () => work(), down);
+  const read = new Map<string, Record>();
   const store = (id: string, user: TargetUser, fields: readonly string[]) => {
     const sub = subOf(id);
     const record = side.people.get(sub);
     if (!record) return;
     side.writes += 1;
+    for (const field of EDITED)
+      if (fields.includes(field) && record[field] !== read.get(sub)?.[field])
+        side.blind.add(`${sub} ${field} ${record[field]}`);
     const unless = (text: string | undefined) => (text === '-' ? '' : (text ?? ''));
     for (const field of fields) {
       if (field === 'email') {
@@ -282,6 +289,7 @@ export function connectionOver(
     userById: (id: string) =>
       ask(() => {
         const record = side.people.get(subOf(id));
+        if (record) read.set(subOf(id), { ...record });
         return record && foundOf(subOf(id), record);
       }),
     users: ({ after, limit }: { after?: string; limit: number }) =>
