@@ -4,25 +4,20 @@
  */
 import Router from '@koa/router';
 import { readBody } from '../../body.ts';
-import { nowSeconds } from '../../clock.ts';
 import type { ErrorCode } from '../../errors.ts';
 import { FootbridgeError, isFootbridgeError } from '../../errors.ts';
 import type { CallerDeps } from '../../migration/caller.ts';
-import { bearerOf, challengeOf } from '../../migration/caller.ts';
 import type { RouteDescription } from '../../migration/json-routes.ts';
 import { InvalidInput, parseJson, problems } from '../../migration/json-routes.ts';
-import type { SigningKey } from '../../migration/signature.ts';
-import { SIGNATURE_HEADER, verifySignature } from '../../migration/signature.ts';
-import type { SignedCallDeps, SignedRequest } from '../../migration/signed-calls.ts';
-import { signatureHeader, takeOnce } from '../../migration/signed-calls.ts';
+import type { SignedCallDeps } from '../../migration/signed-calls.ts';
 import type { Hearing } from '../hearing.ts';
 import type { Change, ChangeQueue, Lane } from '../queue/change-queue.ts';
+import type { TellingDeps } from './caller.ts';
+import { authenticate, challenge, SCOPE } from './caller.ts';
 import type { ChangeItem, ItemProblem, Told } from './change-items.ts';
 import { changesAnswer, changesRequest, hintFor, refused, toldIn } from './change-items.ts';
 import { openRate } from './rate.ts';
 import type { StoreUser, UserOf } from './store-users.ts';
-
-const SCOPE = 'sync:write';
 
 const TELL: RouteDescription = {
   method: 'POST',
@@ -54,7 +49,7 @@ export const legacyChangesOperations: readonly RouteDescription[] = [TELL];
 export interface ChangesRoutesDeps extends SignedCallDeps {
   readonly queue: Pick<ChangeQueue, 'put'>;
   readonly hearing: Pick<Hearing, 'hearing' | 'isFull'>;
-  readonly intake: { readonly hmacKeys: readonly SigningKey[]; readonly perSecond: number };
+  readonly intake: { readonly hmacKeys: TellingDeps['hmacKeys']; readonly perSecond: number };
   readonly resolveToken: CallerDeps['resolveToken'];
   readonly userOf: UserOf;
   /** The person has chosen this password in the store, an app says; see `PasswordSync.caught`. */
@@ -73,16 +68,14 @@ export interface ChangesRoutesDeps extends SignedCallDeps {
 export function changesRoutes(deps: ChangesRoutesDeps): Router {
   const router = new Router();
   const rate = openRate(deps.intake.perSecond, deps.elapsed);
+  const telling = { ...deps, hmacKeys: deps.intake.hmacKeys };
   const guarded = problems({
     onError: deps.onError,
-    challenge: (error, ctx) =>
-      error.code === 'insufficient_scope'
-        ? `Bearer realm="footbridge", error="insufficient_scope", scope="${SCOPE}"`
-        : challengeOf(error, ctx.req.headers, 'migration:write'),
+    challenge: (error, ctx) => challenge(error, ctx.req.headers),
   });
   router.post(TELL.path, guarded, async (ctx) => {
     const body = await readBody(ctx.req);
-    const take = await authenticate(deps, { headers: ctx.req.headers, body });
+    const take = await authenticate(telling, { headers: ctx.req.headers, body });
     rate.check();
     if (await deps.hearing.isFull())
       throw new FootbridgeError('backlog_full', { retryAfterSeconds: FULL_SECONDS });
@@ -97,25 +90,6 @@ export function changesRoutes(deps: ChangesRoutesDeps): Router {
 }
 
 const FULL_SECONDS = 10;
-
-/** What uses the signature up. Throws unauthorized, bad_signature, insufficient_scope, storage_unavailable. */
-async function authenticate(
-  deps: ChangesRoutesDeps,
-  { headers, body }: SignedRequest,
-): Promise<() => Promise<void>> {
-  const header = signatureHeader(headers, [SIGNATURE_HEADER]);
-  if (headers.authorization === undefined && header !== undefined) {
-    const seconds = (deps.nowSeconds ?? nowSeconds)();
-    const signature = verifySignature({ header, body, nowSeconds: seconds }, deps.intake.hmacKeys);
-    if (!signature) throw new FootbridgeError('bad_signature');
-    return () => takeOnce(deps, signature);
-  }
-  const token = bearerOf(headers);
-  const caller = token && (await deps.resolveToken(token));
-  if (!caller) throw new FootbridgeError('unauthorized', { detail: 'the access token is not valid' });
-  if (!caller.scopes.includes(SCOPE)) throw new FootbridgeError('insufficient_scope', { detail: SCOPE });
-  return async () => undefined;
-}
 
 /** Hashing takes long, and the caller waits for it. */
 const MAX_PASSWORDS = 20;

@@ -8,19 +8,13 @@ import type { Context } from 'koa';
 import { z } from 'zod';
 import { readBody } from '../../body.ts';
 import { FootbridgeError } from '../../errors.ts';
-import type { CallerDeps } from '../../migration/caller.ts';
-import { bearerOf, challengeOf } from '../../migration/caller.ts';
 import type { RouteDescription } from '../../migration/json-routes.ts';
 import { parseInput, parseJson, problems } from '../../migration/json-routes.ts';
 import type { ProvePassword } from '../../migration/moving/mover.ts';
 import { subject } from '../../migration/schemas.ts';
-import type { SigningKey } from '../../migration/signature.ts';
-import { SIGNATURE_HEADER } from '../../migration/signature.ts';
-import type { SignedCallDeps, SignedRequest } from '../../migration/signed-calls.ts';
-import { signatureHeader, takeSignedCall } from '../../migration/signed-calls.ts';
 import type { Db } from '../../store/db.ts';
-
-const SCOPE = 'sync:write';
+import type { TellingDeps } from '../intake/caller.ts';
+import { authenticate, challenge, SCOPE } from '../intake/caller.ts';
 
 const text = z
   .string()
@@ -71,12 +65,9 @@ const CHECK: RouteDescription = {
 /** For the API's description. */
 export const passwordCheckOperations: readonly RouteDescription[] = [CHECK];
 
-export interface PasswordCheckDeps extends SignedCallDeps {
+export interface PasswordCheckDeps extends TellingDeps {
   readonly db: Db;
   readonly provePassword: ProvePassword;
-  readonly resolveToken: CallerDeps['resolveToken'];
-  /** Of those who tell of changes in the legacy store. */
-  readonly hmacKeys: readonly SigningKey[];
   /** The subject of an id of a store's, with or without prefix; undefined for what is none, or could be of several. */
   readonly subjectOf: (user: string, store: string | undefined) => string | undefined;
   /** Told of errors that are ours. */
@@ -88,32 +79,16 @@ export function passwordCheckRoutes(deps: PasswordCheckDeps): Router {
   const guarded = problems({
     onError: deps.onError,
     // A wrong password is not the caller's: RFC 9110 section 11.6.1 wants a challenge, and a token is none.
-    challenge: (error, ctx) => {
-      if (error.code === 'wrong_password') return 'FormBased';
-      if (error.code === 'insufficient_scope')
-        return `Bearer realm="footbridge", error="insufficient_scope", scope="${SCOPE}"`;
-      return challengeOf(error, ctx.req.headers, 'migration:write');
-    },
+    challenge: (error, ctx) =>
+      error.code === 'wrong_password' ? 'FormBased' : challenge(error, ctx.req.headers),
   });
   router.post(CHECK.path, guarded, async (ctx) => {
     const body = await readBody(ctx.req);
-    await authenticate(deps, { headers: ctx.req.headers, body });
+    const take = await authenticate(deps, { headers: ctx.req.headers, body });
+    await take();
     ctx.body = await check(deps, parseInput(checkRequest, parseJson(body)), leaving(ctx as Context));
   });
   return router;
-}
-
-/** Throws unauthorized, bad_signature, replayed, insufficient_scope, storage_unavailable. */
-async function authenticate(deps: PasswordCheckDeps, { headers, body }: SignedRequest): Promise<void> {
-  const header = signatureHeader(headers, [SIGNATURE_HEADER]);
-  if (headers.authorization === undefined && header !== undefined) {
-    await takeSignedCall(deps, { header, body }, deps.hmacKeys);
-    return;
-  }
-  const token = bearerOf(headers);
-  const caller = token && (await deps.resolveToken(token));
-  if (!caller) throw new FootbridgeError('unauthorized', { detail: 'the access token is not valid' });
-  if (!caller.scopes.includes(SCOPE)) throw new FootbridgeError('insufficient_scope', { detail: SCOPE });
 }
 
 async function check(
