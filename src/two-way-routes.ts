@@ -16,12 +16,10 @@ interface TwoWayRoutesDeps {
   readonly onError: (error: unknown, where: string) => void;
 }
 
-/** None where no target is kept equal. */
 export function twoWayRoutes(
   { settings, db, queue, directory, stores, metrics }: Ground & { readonly metrics: Metrics },
   { twoWay, provePassword, resolveToken, onError }: TwoWayRoutesDeps,
 ): readonly Router[] {
-  if (!twoWay.isOn) return [];
   const { intake } = settings.sync;
   const userOf = usersOf(stores, (sub) => directory.legacyIdOf(sub) !== undefined);
   return [
