@@ -11,12 +11,12 @@ import type { Town } from '../batch/town.ts';
 import { openTown } from '../batch/town.ts';
 import { until } from '../server.ts';
 import { applyToShop, atShop, isQuiet, statusOf } from './shop.ts';
+import { INTAKE_KEY, twoSides } from './two-sides.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const PEOPLE = 120;
 const KEY = 'key-of-the-webhook-0123456789';
-const INTAKE_KEY = 'key-of-the-old-shop-0123456789';
 
 let cidaas: CidaasStandIn;
 let town: Town;
@@ -146,6 +146,32 @@ describe('changes at cidaas', () => {
     await cidaas.changes.activate(accountOf(person).sub);
     await until(async () => (await atShop(town, person.id, 'active')) === 'Y', 30_000);
     await quiet();
+  });
+});
+
+describe('a password', () => {
+  const CHOSEN = 'a new one for both of them';
+  test('that was changed in the shop opens cidaas, and the old one does not any more', async () => {
+    const two = twoSides(town, 'cidaas');
+    const person = people[10]!;
+    const { email = '', password } = person;
+    expect(await cidaas.login(email, password)).toBe(true);
+    await two.chooseAtShop(person, CHOSEN);
+    await until(() => cidaas.login(email, CHOSEN), 30_000);
+    expect(await cidaas.login(email, password)).toBe(false);
+    await quiet();
+  });
+  test('that was changed at cidaas, which tells nobody which it is, opens the shop once it was typed', async () => {
+    const two = twoSides(town, 'cidaas');
+    const person = people[11]!;
+    await cidaas.changes.password(accountOf(person).sub, CHOSEN);
+    await until(async () => (await two.password(person))?.state === 'at-target', 30_000);
+    expect(await two.opensAtShop(person, CHOSEN)).toBe(false);
+    expect(await two.check({ user: String(person.id) }, person.password)).toMatchObject({ status: 401 });
+    expect(await two.check({ user: String(person.id) }, CHOSEN)).toMatchObject({ status: 200 });
+    await until(() => two.opensAtShop(person, CHOSEN), 30_000);
+    await quiet();
+    expect(await cidaas.login(person.email ?? '', CHOSEN)).toBe(true);
   });
 });
 

@@ -20,7 +20,7 @@ export interface Sides {
   cli(...args: string[]): Promise<Written>;
 }
 
-const INTAKE_KEY = 'key-of-the-old-shop-0123456789';
+export const INTAKE_KEY = 'key-of-the-old-shop-0123456789';
 const OLD_APP = {
   clientId: 'old-app',
   secret: 'secret-of-the-old-app-0123456789',
