@@ -140,7 +140,7 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
   const { legacySessions, targetSessions, backchannel } = beside;
   const carryingDeps = carrying(parts);
   const twoWay = openTwoWay({ ...parts, carrying: carryingDeps, onTurns: countTurns(metrics) });
-  const selfLinking = openSelfLinking(parts, twoWay.isOn ? twoWay : undefined);
+  const selfLinking = openSelfLinking(parts, twoWay.isOn ? twoWay.events : undefined);
   const throttle = new Throttle(db, keyring, provider.login);
   const throughTarget = twoWay.isOn ? twoWay.passwords.throughTarget : undefined;
   const { targetOf, carry, provePassword, links, atLogin, onward } = openMoving(parts, {
@@ -265,7 +265,7 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
         onUserEvent: twoWay.onUserEvent,
         onCall: (call) => metrics.hookCalls.inc(call),
       }),
-      webhooksRoutes({ db, targets, onError, seal: twoWay.seal }),
+      webhooksRoutes({ db, targets, onError, seal: twoWay.events.seal }),
       ...twoWayRoutes(parts, { twoWay, provePassword, resolveToken, onError }),
       organizationsRoutes({ db, targets, resolveToken, nowSeconds, onError }),
       sessionsRoutes({

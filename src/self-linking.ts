@@ -69,7 +69,7 @@ export function openSelfLinking(
     directory,
     pseudonym,
     onError: (error) => log.warn({ error }, 'memberships could not be read or written'),
-    ...(hearing ? heard(hearing) : {}),
+    ...hearing,
     onTurn: ({ target, result }) => metrics.membershipReads.inc({ target, result }),
   });
   const events = { everyMs: EVENTS_MS, round: () => following.round() };
@@ -118,10 +118,3 @@ function organizationsFor({ settings, db, directory }: Ground): SelfLinking['org
     return [...roles].map(([id, has]) => ({ id, name: names.get(id) ?? id, roles: [...has] }));
   };
 }
-
-/** Only these of it. */
-const heard = ({ onUserEvents, seal, isOnlyWay }: Hearing): Hearing => ({
-  ...(onUserEvents ? { onUserEvents } : {}),
-  ...(seal ? { seal } : {}),
-  ...(isOnlyWay ? { isOnlyWay } : {}),
-});

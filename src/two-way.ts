@@ -105,7 +105,7 @@ export function openTwoWay(parts: TwoWayParts) {
   });
   const seal: SealEvent = (target, { targetUserId, password }) =>
     sealPassword(keyring, { target, person: strangerOf(targetUserId) }, password);
-  const events = {
+  const hearingOfUsers = {
     queue,
     hears: hearing.hears,
     ownUserId: ownUserIds(parts),
@@ -119,14 +119,17 @@ export function openTwoWay(parts: TwoWayParts) {
   let following: Promise<void> = Promise.resolve();
   return {
     hearing,
-    seal,
     passwords,
     isOn: pairs.size > 0,
-    /** Nobody calls us there: its list of events is all that there is. */
-    isOnlyWay: (name: string) =>
-      pairs.get(name)?.target.kind === 'keycloak' && !pairs.get(name)?.target.webhook,
-    /** Events about users, from the inbox. */
-    onUserEvents: (q: Queryable, waiting: readonly WaitingEvent[]) => putUserEvents(q, events, waiting),
+    /** What is done with events about users. */
+    events: {
+      seal,
+      /** Nobody calls us there: its list of events is all that there is. */
+      isOnlyWay: (name: string) =>
+        pairs.get(name)?.target.kind === 'keycloak' && !pairs.get(name)?.target.webhook,
+      onUserEvents: (q: Queryable, waiting: readonly WaitingEvent[]) =>
+        putUserEvents(q, hearingOfUsers, waiting),
+    },
     /** Events that a target tells while it calls us. */
     onUserEvent: async ({ name }: Pick<Target, 'name'>, event: TargetEvent): Promise<void> => {
       if (pairs.has(name)) await putEvents(db, name, [event], seal);

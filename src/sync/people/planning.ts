@@ -153,7 +153,6 @@ const LEGACY_VALUE: Readonly<Record<ApplyField, (user: User) => string | null>> 
   state: ({ state }) => (state === 'locked' ? null : state),
   roles: ({ roles }) => JSON.stringify([...roles].sort()),
 };
-const isNamedLikeAnother = (before: string | null, placeholder: string) => before === placeholder;
 
 function appliedFor({ pair, target }: PlanningDeps, person: Person, { toLegacy }: Decision): Plan['applied'] {
   const { user } = person.entry;
@@ -171,8 +170,8 @@ function appliedFor({ pair, target }: PlanningDeps, person: Person, { toLegacy }
       const before = LEGACY_VALUE[applied](user);
       const { placeholders } = target.users;
       const isPlaceholder =
-        (field === 'givenName' && isNamedLikeAnother(before, placeholders.givenName)) ||
-        (field === 'familyName' && isNamedLikeAnother(before, placeholders.familyName));
+        (field === 'givenName' && before === placeholders.givenName) ||
+        (field === 'familyName' && before === placeholders.familyName);
       return [applied, { before: isPlaceholder ? null : before, after: after(field) }];
     }),
   );

@@ -7,7 +7,7 @@ import { FootbridgeError } from '../../errors.ts';
 import type { TargetEvent, TargetWebhook } from '../webhook.ts';
 import type { KeycloakApi } from './api.ts';
 import { ADMIN_RESOURCES, fromAdminEvent, fromUserEvent, USER_EVENTS } from './events.ts';
-import { KeycloakError } from './keycloak-error.ts';
+import { KeycloakError, unlessForbidden } from './keycloak-error.ts';
 
 type Replay = NonNullable<TargetWebhook['replay']>;
 
@@ -163,13 +163,5 @@ async function checkConfig(api: KeycloakApi): Promise<void> {
   if (off.length > 0) throw new FootbridgeError('target_refused', { detail: `keycloak: ${off.join('; ')}` });
 }
 
-async function allowed<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof KeycloakError) || error.status !== 403) throw error;
-    throw new FootbridgeError('target_refused', {
-      detail: 'keycloak: our client lacks the role view-events of realm-management',
-    });
-  }
-}
+const MAY_NOT_READ = 'keycloak: our client lacks the role view-events of realm-management';
+const allowed = <T>(work: () => Promise<T>): Promise<T> => unlessForbidden(MAY_NOT_READ, work);

@@ -3,10 +3,9 @@
  * Only roles that stand there are ever taken away: a realm's roles are not all ours, and everybody has some by default.
  * Which roles of a client somebody has is only told to whoever may see that client (`view-clients`).
  */
-import { FootbridgeError } from '../../errors.ts';
 import type { ManagedProject, TargetGrant } from '../connection.ts';
 import type { KeycloakApi } from './api.ts';
-import { KeycloakError } from './keycloak-error.ts';
+import { KeycloakError, unlessForbidden } from './keycloak-error.ts';
 import type { RoleRepresentation } from './roles.ts';
 import { byName, containerOf, rolesAt } from './roles.ts';
 
@@ -91,14 +90,6 @@ async function setAt(granting: Granting, at: string, { wanted, ours }: Roles): P
 }
 
 /** A 403 is no outage here: our account may make users and not see this client, or not give this role. */
-async function allowed<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof KeycloakError) || error.status !== 403) throw error;
-    throw new FootbridgeError('target_refused', {
-      detail:
-        'keycloak: our client may not see the roles that are given of a client of users.grants (view-clients), or not give them',
-    });
-  }
-}
+const MAY_NOT_GIVE =
+  'keycloak: our client may not see the roles that are given of a client of users.grants (view-clients), or not give them';
+const allowed = <T>(work: () => Promise<T>): Promise<T> => unlessForbidden(MAY_NOT_GIVE, work);

@@ -88,3 +88,13 @@ export function asFootbridgeError(error: unknown): unknown {
     ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
   });
 }
+
+/** A 403 is no outage: our account lacks a role, which is said so. */
+export async function unlessForbidden<T>(detail: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof KeycloakError) || error.status !== 403) throw error;
+    throw new FootbridgeError('target_refused', { detail });
+  }
+}

@@ -2,10 +2,9 @@
  * Sessions at Keycloak. Its API tells a person's sessions and ends them, and cannot be asked about one alone. Offline
  * sessions are left out: they belong to apps that act without the person.
  */
-import { FootbridgeError } from '../../errors.ts';
 import type { TargetConnection, TargetSession } from '../connection.ts';
 import type { KeycloakApi } from './api.ts';
-import { KeycloakError } from './keycloak-error.ts';
+import { unlessForbidden } from './keycloak-error.ts';
 import { unlessGone, userPath } from './users.ts';
 
 /** `UserSessionRepresentation`; times are milliseconds since the epoch. */
@@ -48,13 +47,5 @@ function liveOf({ id, start, ipAddress }: UserSession, targetUserId: string): Ta
   return { id, targetUserId, startedAt, provedAt: startedAt, ...(device && { device }) };
 }
 
-async function allowed<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof KeycloakError) || error.status !== 403) throw error;
-    throw new FootbridgeError('target_refused', {
-      detail: 'keycloak: our client lacks the role manage-users of realm-management',
-    });
-  }
-}
+const MAY_NOT_END = 'keycloak: our client lacks the role manage-users of realm-management';
+const allowed = <T>(work: () => Promise<T>): Promise<T> => unlessForbidden(MAY_NOT_END, work);
