@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { LineCounter, parseDocument, stringify, visit } from 'yaml';
 import { z } from 'zod';
+import { adminSettings } from './admin/admin-settings.ts';
 import { passwordSettings } from './credentials/password-settings.ts';
 import { placesIn } from './legacy/apply-settings.ts';
 import type { LegacySettings } from './legacy/legacy-settings.ts';
@@ -66,13 +67,7 @@ const shape = z.strictObject({
   legacySessions: legacySessionSettings,
   sessions: sessionSettings.prefault({}),
   pages: pagesSettings.prefault({}),
-  admin: z
-    .strictObject({
-      token: secret
-        .optional()
-        .describe('Opens the operator’s API (Authorization: Bearer). Without it the API is closed.'),
-    })
-    .prefault({}),
+  admin: adminSettings.prefault({}),
   log: z
     .strictObject({
       level: z

@@ -18,6 +18,8 @@ import { openMover } from './migration/moving/moving.ts';
 import type { Log } from './observability/log.ts';
 import { openLog } from './observability/log.ts';
 import { opSessionParts } from './provider/ending.ts';
+import type { Rollout } from './rollout/rollout.ts';
+import { openRollout } from './rollout/rollout.ts';
 import type { Endings, Recipients } from './sessions/ending/ending.ts';
 import type { EndingsDeps } from './sessions/ending/endings.ts';
 import { openEndings } from './sessions/ending/endings.ts';
@@ -47,6 +49,8 @@ export interface Ground {
   readonly targets: Targets;
   readonly passwords: Passwords;
   readonly mover: Mover;
+  /** Who goes when; without plans it says nothing. */
+  readonly rollout: Rollout;
   readonly batches: Batches;
   readonly batchEngine: BatchEngine;
   /** Undefined: only targets write to people. */
@@ -97,6 +101,7 @@ export function openGround(
     synced: settings.sync.pairs.map(({ target }) => target),
     reference: (target, sub) => referenceOf((text) => keyring.mac('cidaas-password', text), target, sub),
   });
+  const rollout = openRollout({ db, targets: settings.targets.map(({ name }) => name) });
   const mover = openMover({
     db,
     keyring,
@@ -153,7 +158,7 @@ export function openGround(
     await many.close();
     await db.close();
   };
-  const opened = { settings, log, db, keyring, audit, directory, targets, passwords, mover, queue };
+  const opened = { settings, log, db, keyring, audit, directory, targets, passwords, mover, rollout, queue };
   return { ...opened, batches, batchEngine, mailer, stores, endings, courier, close };
 }
 

@@ -39,6 +39,7 @@ const SHELVES = [
   'sessions/apps',
   'sessions/formats',
   'admin/operations',
+  'admin/console/pages',
 ];
 const DRIVERS: Record<string, RegExp> = {
   '@nats-io/jetstream': /^src\/sync\/queue\/nats-/,

@@ -12,6 +12,7 @@ import type { ClaimTokenSettings } from '../migration/claim-tokens/claim-setting
 import type { Mover } from '../migration/moving/mover.ts';
 import type { ReconcileParts } from '../migration/reconcile/parts.ts';
 import type { SessionLifetimes } from '../provider/session-lives.ts';
+import type { Rollout } from '../rollout/rollout.ts';
 import type { Endings } from '../sessions/ending/ending.ts';
 import type { AuditLog } from '../store/audit-log.ts';
 import type { Db } from '../store/db.ts';
@@ -22,11 +23,21 @@ import type { SyncSettings } from '../sync/sync-settings.ts';
 import type { OurClient } from '../targets/setup.ts';
 import type { Targets } from '../targets/target.ts';
 
+/** Each may do what those before it may. */
+export const ROLES = ['viewer', 'operator', 'admin'] as const;
+export type Role = (typeof ROLES)[number];
+
 /** What operations work with. */
 export interface Desk {
   readonly db: Db;
   readonly keyring: Keyring;
   readonly audit: AuditLog;
+  /** Dangerous operations wait for a second pair of eyes. */
+  readonly fourEyes?: boolean;
+  /** Who goes when; absent in tests of what has nothing to do with it. */
+  readonly rollout?: Rollout;
+  /** The provider's clients and the legacy apps that a plan may name, by their names there. */
+  readonly appNames?: readonly string[];
   readonly directory: Directory;
   readonly passwords: Pick<Passwords, 'examine' | 'translate' | 'rehash' | 'identify'>;
   readonly targets: Targets;
@@ -110,6 +121,10 @@ export interface Operation<Input extends z.ZodObject = z.ZodObject, Output = unk
   /** Names of input fields given by position on the command line. */
   readonly positional?: readonly (keyof z.output<Input> & string)[];
   readonly changes: boolean;
+  /** Who may do it; who only looks may do what changes nothing, operators the rest. */
+  readonly role?: Role;
+  /** What cannot be taken back, or ends something for many: with `--execute` only once somebody else has approved it. */
+  readonly danger?: true | ((input: z.output<Input>) => boolean);
   /** It looks at `signal`: Ctrl-C lets it end in order. */
   readonly interruptible?: true;
   run(desk: Desk, input: z.output<Input>, options: RunOptions): Promise<Output>;

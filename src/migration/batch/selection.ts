@@ -4,53 +4,28 @@
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import {
+  domains,
+  fitsDomains,
+  fitsMetadata,
+  fitsOne,
+  isListed,
+  MAX_VALUE_LENGTH,
+  pairs,
+  texts,
+} from '../../rollout/filters.ts';
 import type { LegacyEntry, User } from '../../user.ts';
 import { checkMoment, momentOf } from './moment.ts';
 
 export const ORDERS = ['recent-first', 'id'] as const;
 /** More is no list that somebody has made: filters say it better. Some ten megabytes while the plan is made. */
 export const MAX_LISTED = 100_000;
-/** Values of one filter; whoever needs more lists the people. */
-const MAX_VALUES = 200;
-const MAX_VALUE_LENGTH = 255;
 /** More people than anybody has. */
 const MAX_LIMIT = 100_000_000;
-
-/** A list of texts; on the command line with commas between them. */
-const texts = z
-  .union([z.string().transform((text) => text.split(',')), z.array(z.string())])
-  .transform((values) => [...new Set(values.map((value) => value.trim()).filter((value) => value !== ''))])
-  .pipe(z.array(z.string().max(MAX_VALUE_LENGTH)).min(1).max(MAX_VALUES));
-
-const domains = texts.transform((values) => values.map((value) => value.replace(/^@/, '').toLowerCase()));
 
 const moment = z
   .string()
   .refine(checkMoment, { error: 'expected a date like 2026-03-01, or an age like 90d, 12w or 1y' });
-
-const PAIR = '[^=,]+=[^,]*';
-
-/** Keys and what they have to be; on the command line `tier=gold,country=de`. */
-const pairs = z
-  .union(
-    [
-      z
-        .string()
-        .regex(new RegExp(`^${PAIR}(,${PAIR})*$`))
-        .transform(pairsOf),
-      z.record(z.string(), z.string()),
-    ],
-    {
-      error: 'expected key=value, with commas between several',
-    },
-  )
-  .pipe(z.record(z.string().min(1).max(MAX_VALUE_LENGTH), z.string().max(MAX_VALUE_LENGTH)))
-  .refine((value) => Object.keys(value).length > 0, { error: 'expected key=value' });
-
-function pairsOf(text: string): Record<string, string> {
-  const read = text.split(',').map((pair) => /^([^=]+)=(.*)$/s.exec(pair));
-  return Object.fromEntries(read.map((match) => [(match?.[1] ?? '').trim(), (match?.[2] ?? '').trim()]));
-}
 
 /** Sorted and without repetitions, so that one is found quickly and the same list is the same plan. */
 const subjects = z
@@ -99,45 +74,20 @@ type Filter = (selection: Selection, entry: LegacyEntry, nowSeconds: number) => 
 const FILTERS: readonly Filter[] = [
   ({ subs }, { user }) => subs === undefined || isListed(subs, user.sub),
   ({ states }, { user }) => states.includes(user.state),
-  ({ roles }, { user }) => hasOne(roles, user.roles),
-  ({ groups }, { user }) => hasOne(groups, user.groups ?? []),
-  ({ emailDomains }, { user }) => emailDomains === undefined || hasOne(emailDomains, domainOf(user)),
+  ({ roles }, { user }) => fitsOne(roles, user.roles),
+  ({ groups }, { user }) => fitsOne(groups, user.groups ?? []),
+  ({ emailDomains }, { user }) => fitsDomains(emailDomains, user),
   ({ neverLoggedIn }, { user }) => !neverLoggedIn || user.lastLoginAt === undefined,
   ({ lastLoginAfter: after }, { user }, now) =>
     after === undefined || (user.lastLoginAt ?? Number.NEGATIVE_INFINITY) >= momentOf(after, now),
   ({ lastLoginBefore: before }, { user }, now) =>
     before === undefined || (user.lastLoginAt ?? Number.POSITIVE_INFINITY) < momentOf(before, now),
-  ({ metadata = {} }, { user }) =>
-    Object.entries(metadata).every(([key, value]) => metadataText(user, key) === value),
+  ({ metadata }, { user }) => fitsMetadata(metadata, user),
 ];
 
 /** Whether somebody is asked for; `limit` and what stands in the ledger are not looked at. */
 export function matches(selection: Selection, entry: LegacyEntry, nowSeconds: number): boolean {
   return FILTERS.every((fits) => fits(selection, entry, nowSeconds));
-}
-
-const hasOne = (wanted: readonly string[] | undefined, has: readonly string[]) =>
-  wanted === undefined || has.some((one) => wanted.includes(one));
-
-function domainOf({ email, emailVerified }: User): string[] {
-  const domain = emailVerified ? email?.split('@').at(-1)?.toLowerCase() : undefined;
-  return domain ? [domain] : [];
-}
-
-function metadataText({ metadata = {} }: User, key: string): string | undefined {
-  const value = Object.hasOwn(metadata, key) ? metadata[key] : undefined;
-  return typeof value === 'string' || value === undefined ? value : JSON.stringify(value);
-}
-
-/** `sorted` is; by code units, as `sort` does. */
-function isListed(sorted: readonly string[], sub: string): boolean {
-  let [from, to] = [0, sorted.length];
-  while (from < to) {
-    const middle = (from + to) >>> 1;
-    if (sorted[middle]! < sub) from = middle + 1;
-    else to = middle;
-  }
-  return sorted[from] === sub;
 }
 
 /** Lower goes first: the most recent login, then whoever's is not known; 0 for everybody in the order of ids. */

@@ -1,0 +1,119 @@
+/**
+ * Decisions, on every node alike. The plan is remembered; each decision reads one row, which says whether what is
+ * remembered still holds, and what the person was assigned to. So a change counts from the next decision on.
+ */
+import type { Db } from '../store/db.ts';
+import { statement } from '../store/db.ts';
+import type { Part } from '../store/statement.ts';
+import { ASSIGNMENTS_OF, assignPart } from './assignments.ts';
+import type { Answer, Assignment, Snapshot } from './deciding.ts';
+import { appNamed, decide } from './deciding.ts';
+import type { Person } from './membership.ts';
+import { EPOCH_OF, readSnapshot } from './phases.ts';
+
+/** Somebody about to be decided on. */
+export interface Asked {
+  readonly person: Person;
+  /** A client's id, a name of `legacySessions`, or an app's name; absent: any app. */
+  readonly app?: string | undefined;
+  /** They exist at the target and are linked. */
+  readonly isThere: boolean;
+}
+
+export interface Decided extends Answer {
+  readonly target: string;
+}
+
+export interface Rollout {
+  /**
+   * Undefined: there is no plan for this target, and the settings alone count. What it decides is stored. Throws
+   * storage_unavailable.
+   */
+  decide(target: string, asked: Asked): Promise<Decided | undefined>;
+  /** The same for whoever stores it in a statement of their own. */
+  propose(
+    target: string,
+    asked: Asked,
+  ): Promise<{ readonly decided: Decided; readonly parts: readonly Part[] } | undefined>;
+  /** The target of the plan that this client's people go to, if any: known at once, and at most some seconds old. */
+  targetOfApp(app: string): string | undefined;
+  /** As it is now; undefined without a plan. Throws storage_unavailable. */
+  snapshot(target: string): Promise<Snapshot | undefined>;
+}
+
+export interface RolloutDeps {
+  readonly db: Db;
+  /** The targets of the settings. */
+  readonly targets: readonly string[];
+  readonly nowMs?: () => number;
+}
+
+/** How long it is believed that a target still has no plan. */
+const WITHOUT_PLAN_MS = 2_000;
+
+const READ = statement(`select ${EPOCH_OF} as epoch, ${ASSIGNMENTS_OF} as assignments`);
+
+export function openRollout({ db, targets, nowMs = Date.now }: RolloutDeps): Rollout {
+  const known = new Map<string, Snapshot>();
+  const without = new Map<string, number>();
+  const loading = new Map<string, Promise<Snapshot | undefined>>();
+
+  const load = (target: string): Promise<Snapshot | undefined> => {
+    const underWay = loading.get(target);
+    if (underWay) return underWay;
+    const begun = readSnapshot(db, target)
+      .then((snapshot) => {
+        if (snapshot) known.set(target, snapshot);
+        else {
+          known.delete(target);
+          without.set(target, performance.now());
+        }
+        return snapshot;
+      })
+      .finally(() => loading.delete(target));
+    loading.set(target, begun);
+    return begun;
+  };
+  const hasNone = (target: string) =>
+    !known.has(target) && performance.now() - (without.get(target) ?? -Infinity) < WITHOUT_PLAN_MS;
+
+  const ask = async (target: string, asked: Asked) => {
+    if (hasNone(target)) return undefined;
+    if (!known.has(target) && !(await load(target))) return undefined;
+    const [row] = await db.run<{ epoch: string | null; assignments: Assignment[] }>(READ, [
+      target,
+      asked.person.sub,
+    ]);
+    const remembered = known.get(target);
+    const snapshot = remembered?.epoch === row?.epoch ? remembered : await load(target);
+    if (!snapshot) return undefined;
+    const answer = decide(snapshot, { ...asked, assignments: row?.assignments ?? [], nowMs: nowMs() });
+    return { snapshot, decided: { ...answer, target } };
+  };
+  const partsOf = (snapshot: Snapshot, { assign, target }: Decided, sub: string): readonly Part[] =>
+    assign ? assignPart({ target, version: snapshot.version, way: 'decision' }, [{ ...assign, sub }]) : [];
+
+  return {
+    async decide(target, asked) {
+      const found = await ask(target, asked);
+      if (!found) return undefined;
+      const parts = partsOf(found.snapshot, found.decided, asked.person.sub);
+      if (parts.length > 0) await db.runParts(parts, 'select 1');
+      return found.decided;
+    },
+    async propose(target, asked) {
+      const found = await ask(target, asked);
+      if (!found) return undefined;
+      return { decided: found.decided, parts: partsOf(found.snapshot, found.decided, asked.person.sub) };
+    },
+    targetOfApp(app) {
+      for (const target of targets) {
+        if (!known.has(target) && !hasNone(target)) void load(target).catch(() => undefined);
+        const snapshot = known.get(target);
+        if (snapshot && appNamed(snapshot.plan, app) !== undefined) return target;
+      }
+      return undefined;
+    },
+    snapshot: (target) => load(target),
+  };
+}
