@@ -1,30 +1,20 @@
 /** The public listener: the provider with its login pages, and the routes of the other rooms. */
-import { createHash } from 'node:crypto';
 import { nowSeconds } from './clock.ts';
 import type { Ground } from './ground.ts';
-import type { CarryingDeps } from './migration/carrying.ts';
-import { carryFor } from './migration/carrying.ts';
+import { carrying, openLogins, unusable } from './logins.ts';
 import { claimRoutes } from './migration/claim-tokens/claim-routes.ts';
 import { dropInsRoutes } from './migration/drop-ins/drop-ins-routes.ts';
 import { ensureRoutes } from './migration/ensure-routes.ts';
-import type { AtLoginDeps } from './migration/hooks/at-login.ts';
-import { openAtLogin } from './migration/hooks/at-login.ts';
 import { hooksRoutes } from './migration/hooks/hooks-routes.ts';
-import { proveParts, statePart } from './migration/ledger.ts';
 import { migrationRoutes } from './migration/migration-routes.ts';
-import { openTargetLinks } from './migration/target-link.ts';
-import { issueTicket } from './migration/tickets.ts';
+import { routingRoutes } from './migration/routing-routes.ts';
 import type { Metrics } from './observability/metrics.ts';
 import { countTurns } from './observability/sync-metrics.ts';
 import type { Offers } from './provider/asking-apps.ts';
-import { targetOfClients } from './provider/clients.ts';
 import type { Front } from './provider/front.ts';
 import { openFront } from './provider/front.ts';
 import { loadKeys } from './provider/keys.ts';
-import type { PasswordDeps } from './provider/login-limits.ts';
-import { openOnward } from './provider/onward.ts';
 import { openPages } from './provider/pages/index.ts';
-import { passwordProof } from './provider/password-proof.ts';
 import { openScopes } from './provider/request-scope.ts';
 import { Throttle } from './provider/throttle.ts';
 import { openSelfLinking } from './self-linking.ts';
@@ -34,7 +24,6 @@ import { openSideBySide } from './side-by-side.ts';
 import type { Watch } from './store/watch.ts';
 import { organizationsRoutes } from './sync/organizations/organizations-routes.ts';
 import { webhooksRoutes } from './sync/webhooks-routes.ts';
-import { idpIdOf } from './targets/resources.ts';
 import { openTwoWay } from './two-way.ts';
 import { twoWayRoutes } from './two-way-routes.ts';
 import {
@@ -52,85 +41,6 @@ export interface PublicParts extends Ground {
   readonly closers: (() => Promise<void> | void)[];
 }
 
-/** What everything that proves passwords and moves people shares. */
-function openMoving(
-  parts: PublicParts,
-  {
-    throttle,
-    onSession,
-    carrying,
-    throughTarget,
-  }: {
-    readonly throttle: Throttle;
-    readonly carrying: CarryingDeps;
-    readonly throughTarget: PasswordDeps['throughTarget'];
-  } & Pick<AtLoginDeps, 'onSession'>,
-) {
-  const { settings, db, keyring, audit, directory, targets, passwords, mover, metrics, log } = parts;
-  const { issuer, login } = settings.provider;
-  const targetOf = targetOfClients(settings.provider, targets);
-  const carry = carryFor(carrying, { byClient: targetOf });
-  const { failureFloorMs } = login;
-  const provePassword = passwordProof({
-    db,
-    directory,
-    passwords,
-    throttle,
-    failureFloorMs,
-    carry,
-    ...(throughTarget ? { throughTarget } : {}),
-    onUnusableRecord: unusable(parts),
-  });
-  const links = openTargetLinks({ db, targets, issuer });
-  const { pseudonym } = audit;
-  const atLogin = openAtLogin({
-    db,
-    keyring,
-    directory,
-    passwords,
-    targets,
-    mover,
-    provePassword,
-    issuer,
-    pseudonym,
-    ourIdp: (target) => idpIdOf(db, target),
-    ourUserId: async ({ name }) => targets.connection(name)?.ownUserId?.(),
-    ...(onSession ? { onSession } : {}),
-    onLookup: ({ target, found }) => metrics.lookups.inc({ target, found: String(found) }),
-    onError: (error) => log.warn({ error }, 'a hook could not do all it was called for'),
-  });
-  const onward = openOnward({
-    db,
-    directory,
-    targets,
-    mover,
-    links,
-    clients: settings.provider.clients,
-    pseudonym,
-    onError: (error) => log.warn({ error }, 'somebody could not be moved at the login; it goes on by itself'),
-  });
-  return { targetOf, carry, provePassword, links, atLogin, onward };
-}
-
-const unusable =
-  ({ log }: PublicParts) =>
-  (error: unknown) =>
-    log.warn({ error }, 'a legacy record lets nobody in');
-
-function carrying({ passwords, keyring, metrics, log }: PublicParts): CarryingDeps {
-  return {
-    passwords,
-    keyring,
-    onProof: ({ target, format, write }, result) => {
-      metrics.rewrites.inc({ format, write, result });
-      if (result === 'failed')
-        log.error({ target, format, write }, 'a rewritten hash does not open: its format is blocked');
-    },
-    onCapture: ({ target, reason }) => metrics.captures.inc({ target, reason }),
-    onError: (error) => log.warn({ error }, 'a password could not be carried over'),
-  };
-}
-
 /** Opens the public listener's handler, with the work that goes on behind it. */
 export async function openPublic(parts: PublicParts): Promise<Front> {
   const { settings, db, keyring, audit, directory, targets, passwords, metrics, watch, log, closers } = parts;
@@ -143,12 +53,13 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
   const selfLinking = openSelfLinking(parts, twoWay.isOn ? twoWay.events : undefined);
   const throttle = new Throttle(db, keyring, provider.login);
   const throughTarget = twoWay.isOn ? twoWay.passwords.throughTarget : undefined;
-  const { targetOf, carry, provePassword, links, atLogin, onward } = openMoving(parts, {
+  const logins = openLogins(parts, {
     throttle,
     onSession: targetSessions.heard,
     carrying: twoWay.isOn ? { ...carryingDeps, synced: twoWay.passwords.captures } : carryingDeps,
     throughTarget,
   });
+  const { carry, provePassword, links, atLogin, onward, routing } = logins;
   const jwtIdpTarget = provider.jwtIdp && targets.byName(provider.jwtIdp.target);
   parts.courier.kick = beside.courier.kick;
   closers.push(() => legacySessions.close());
@@ -167,22 +78,9 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
     backchannel,
     failureFloorMs: provider.login.failureFloorMs,
     userBySub: directory.userBySub,
-    ledgerStatePart: (sub, clientId) => {
-      const target = targetOf(clientId);
-      return target && statePart(target.name, sub);
-    },
-    ticket: ({ sub, clientId, startedAt, sessionUid }) => {
-      const target = targets.byClient(clientId);
-      if (!target || startedAt + target.ticketSeconds < Date.now() / 1000) return undefined;
-      const loginId = createHash('sha256').update(sessionUid).digest('base64url').slice(0, 22);
-      return issueTicket(keyring, { sub, clientId, authTime: startedAt, loginId });
-    },
-    loginParts: ({ user: sub, clientId, amr }) => {
-      const target = targetOf(clientId);
-      if (!target) return [];
-      const legacyId = directory.legacyIdOf(sub) ?? sub;
-      return proveParts({ target: target.name, sub, legacyId, amr, subject: audit.pseudonym(sub) });
-    },
+    ledgerStatePart: logins.ledgerStatePart,
+    ticket: logins.ticket,
+    loginParts: logins.loginParts,
     targetLink: links.linkFor,
     onward,
     ...(jwtIdpTarget ? { jwtIdpTarget } : {}),
@@ -221,6 +119,7 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
         directory,
         targets,
         mover: parts.mover,
+        routing,
         provePassword,
         links,
         resolveToken,
@@ -229,6 +128,15 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
         pseudonym: audit.pseudonym,
         ensuring: (id) =>
           provider.clients.find(({ clientId, mayEnsure }) => clientId === id && mayEnsure.length > 0),
+      }),
+      routingRoutes({
+        directory,
+        targets,
+        routing,
+        links,
+        resolveToken,
+        onError,
+        mayAsk: (id) => provider.clients.find(({ clientId }) => clientId === id)?.mayEnsure ?? [],
       }),
       claimRoutes({
         db,
@@ -247,6 +155,7 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
         directory,
         targets,
         mover: parts.mover,
+        routing,
         provePassword,
         pseudonym: audit.pseudonym,
         failureFloorMs: provider.login.failureFloorMs,

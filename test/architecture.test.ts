@@ -17,7 +17,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['provider', 'admin'],
   ['config'],
   ['ground'],
-  ['side-by-side', 'self-linking', 'two-way'],
+  ['side-by-side', 'self-linking', 'two-way', 'logins'],
   ['two-way-routes'],
   ['desk', 'public'],
   ['app'],

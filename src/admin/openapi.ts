@@ -7,6 +7,7 @@ import { ensureOperations } from '../migration/ensure-routes.ts';
 import { hooksOperations } from '../migration/hooks/hooks-routes.ts';
 import type { RouteDescription } from '../migration/json-routes.ts';
 import { migrationOperations } from '../migration/migration-routes.ts';
+import { routingOperations } from '../migration/routing-routes.ts';
 import { sessionOperations } from '../sessions/sessions-routes.ts';
 import { legacyChangesOperations } from '../sync/intake/changes-routes.ts';
 import { organizationsOperations } from '../sync/organizations/organizations-routes.ts';
@@ -25,6 +26,7 @@ const schemaOf = (schema: z.ZodType, io: 'input' | 'output'): Json => {
 const ROUTES: readonly RouteDescription[] = [
   ...migrationOperations,
   ...ensureOperations,
+  ...routingOperations,
   ...claimOperations,
   ...dropInOperations,
   ...hooksOperations,

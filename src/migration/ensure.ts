@@ -13,7 +13,9 @@ import type { Target } from '../targets/target.ts';
 import type { User } from '../user.ts';
 import { find, moveParts } from './ledger.ts';
 import type { MoveRequest, MoveResult, Mover, ProvePassword } from './moving/mover.ts';
+import type { Routing } from './routing.ts';
 import type { EnsureAnswer, EnsureRequest } from './schemas-ensure.ts';
+import type { State } from './states.ts';
 import { hasReached } from './states.ts';
 import type { TargetLinks } from './target-link.ts';
 
@@ -23,6 +25,7 @@ export interface EnsureDeps {
   readonly mover: Mover;
   readonly provePassword: ProvePassword;
   readonly links: TargetLinks;
+  readonly routing: Routing;
   readonly nowSeconds: () => number;
   /** The audit log's pseudonym of a sub. */
   readonly pseudonym: (sub: string) => Buffer;
@@ -57,6 +60,8 @@ export async function ensureUser(deps: EnsureDeps, ensuring: Ensuring): Promise<
   if (before) return before;
   const { user, parts } = await prove(deps, ensuring);
   const { target, client, signal } = ensuring;
+  const state = await stayingAt(deps, ensuring, user);
+  if (state) return { sub: user.sub, state, proved: true, decision: 'stay' };
   const actor = `client:${client.clientId}`;
   const request: MoveRequest = { target: target.name, sub: user.sub, road: 'ensure', actor };
   await deps.db.runParts([...parts, ...deps.mover.requestParts(request)], 'select 1');
@@ -66,11 +71,12 @@ export async function ensureUser(deps: EnsureDeps, ensuring: Ensuring): Promise<
 /** Says nothing of people who have not moved, nor whether there are any. */
 async function movedBefore(
   deps: EnsureDeps,
-  { target, login, sub }: Ensuring,
+  { target, client, login, sub }: Ensuring,
 ): Promise<EnsureAnswer | undefined> {
   const user = await findUser(deps, { login, sub });
   const row = await find(deps.db, target.name, user?.sub ?? '');
   if (!user || !row || !hasReached(row.state, 'migrated')) return undefined;
+  if (await deps.routing.stays(target.name, user, client.clientId)) return undefined;
   const redirectUrl = await deps.links.hrefFor(target, user, row);
   return { sub: user.sub, state: row.state, proved: false, redirectUrl };
 }
@@ -86,6 +92,16 @@ async function findUser(
     throw error;
   });
   return entry?.user;
+}
+
+/** The plan leaves them at the old login: the proof was theirs, and nothing comes of it here. */
+async function stayingAt(
+  { routing, db }: EnsureDeps,
+  { target, client }: Ensuring,
+  user: User,
+): Promise<State | undefined> {
+  if (!(await routing.stays(target.name, user, client.clientId))) return undefined;
+  return (await find(db, target.name, user.sub))?.state ?? 'legacy';
 }
 
 interface Proved {

@@ -45,6 +45,10 @@ export const ensureAnswer = z.object({
     .describe(
       'Whether the password or the app’s word was looked at. It is not for people who have moved: never take their answer for a login.',
     ),
+  decision: z
+    .literal('stay')
+    .optional()
+    .describe('The rollout plan leaves them at the old login for now: let them in there.'),
   redirectUrl: z
     .string()
     .optional()

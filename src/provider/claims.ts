@@ -61,7 +61,7 @@ export interface ClaimsOptions {
      */
     startedAt: number;
     sessionUid: string;
-  }) => string | undefined;
+  }) => Promise<string | undefined>;
 }
 
 /** What the token at hand knows of the login it came from. */
@@ -85,7 +85,7 @@ export function accountOf(
       const authTime = mark.authTime ?? mark.extra?.auth_time;
       const ticket =
         authTime && mark.sessionUid
-          ? options.ticket({
+          ? await options.ticket({
               sub: user.sub,
               clientId,
               authTime,

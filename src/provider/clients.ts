@@ -4,14 +4,16 @@ import type { Target, Targets } from '../targets/target.ts';
 import { JWT_IDP_CLIENT } from './own-clients.ts';
 import type { ClientSettings, ProviderSettings } from './provider-settings.ts';
 
-/** The target that a login at a client is for: the client's own, or the one that it leads to. */
+/** The target that a login at a client is for: the client's own, or the one that it leads to, by settings or by plan. */
 export function targetOfClients(
   { clients, jwtIdp }: Pick<ProviderSettings, 'clients' | 'jwtIdp'>,
   targets: Pick<Targets, 'byClient' | 'byName'>,
+  plannedFor: (clientId: string) => string | undefined = () => undefined,
 ): (clientId: string) => Target | undefined {
   const leads = new Map(clients.map(({ clientId, leadsTo }) => [clientId, leadsTo]));
   leads.set(JWT_IDP_CLIENT, jwtIdp?.target);
-  return (clientId) => targets.byClient(clientId) ?? targets.byName(leads.get(clientId) ?? '');
+  return (clientId) =>
+    targets.byClient(clientId) ?? targets.byName(leads.get(clientId) ?? plannedFor(clientId) ?? '');
 }
 
 export function clientMetadata(client: ClientSettings): ClientMetadata {

@@ -59,7 +59,11 @@ export interface FrontOptions
   /** Other rooms' routes on the public listener. */
   readonly routers: (door: ProviderDoor) => readonly Router[];
   /** What a proved login writes in the same statement as its code. */
-  readonly loginParts: (login: { user: string; clientId: string; amr: readonly string[] }) => readonly Part[];
+  readonly loginParts: (login: {
+    user: string;
+    clientId: string;
+    amr: readonly string[];
+  }) => Promise<readonly Part[]>;
   /** False while our database is known to be down: then only discovery and keys answer. */
   readonly storageUp: () => boolean;
   readonly onError: (error: unknown, where: string) => void;
@@ -164,7 +168,8 @@ function handOverRoutes(
   const { issuer, jwtIdp, lifetimes } = settings;
   if (!jwtIdp || !target) return [];
   // A session that is already there is the proof, ours or the legacy system's: nobody has typed anything (RFC 8176).
-  const prove = (user: string) => proveNow(db, loginParts({ user, clientId: JWT_IDP_CLIENT, amr: [] }));
+  const prove = async (user: string) =>
+    proveNow(db, await loginParts({ user, clientId: JWT_IDP_CLIENT, amr: [] }));
   return [jwtIdpRoutes({ ...made, settings: jwtIdp, target, issuer, lifetimes, keyring, directory, prove })];
 }
 

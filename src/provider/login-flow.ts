@@ -158,7 +158,10 @@ export class LoginFlow {
     const { onward, lookups, failureFloorMs } = this.#options;
     const startedAt = performance.now();
     try {
-      const href = (await lookups.take(ctx.ip)) ? await onward?.movedBefore(lead, username) : undefined;
+      const clientId = String(interaction.params.client_id);
+      const href = (await lookups.take(ctx.ip))
+        ? await onward?.movedBefore(lead, username, clientId)
+        : undefined;
       if (href !== undefined) return goOn(ctx, href);
     } catch (error) {
       return this.#outage(ctx, interaction, { username, error });

@@ -35,7 +35,7 @@ export function onSuccess(provider: Provider, options: SuccessOptions & { readon
     const { accountId: sub, amr = [] } = session;
     const scope = scopes.getStore();
     // Whoever comes to a target by a session that is there already is known to it from now on, too.
-    scope?.also(...loginParts({ user: sub, clientId, amr }));
+    scope?.alsoOnce(() => loginParts({ user: sub, clientId, amr }));
     if (result?.login?.accountId) {
       const login = entities.Interaction?.uid;
       if (legacySessions && login !== undefined)

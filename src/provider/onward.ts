@@ -7,6 +7,7 @@ import { isFootbridgeError } from '../errors.ts';
 import type { Directory } from '../legacy/directory.ts';
 import { find, proveParts } from '../migration/ledger.ts';
 import type { MoveRequest, MoveResult, Mover, Road } from '../migration/moving/mover.ts';
+import type { Routing } from '../migration/routing.ts';
 import { hasReached } from '../migration/states.ts';
 import type { TargetLinks } from '../migration/target-link.ts';
 import type { Db } from '../store/db.ts';
@@ -32,7 +33,7 @@ export interface Onward {
    * Where the person who types this goes on, if they have moved. Asks the same whether or not there is such a person.
    * Throws legacy_unavailable, storage_unavailable.
    */
-  movedBefore(target: Target, login: string): Promise<string | undefined>;
+  movedBefore(target: Target, login: string, clientId: string): Promise<string | undefined>;
   /**
    * Moves whoever is to be moved at this login. `href`: they go on there and are not logged in here. `writes`: what is
    * still to be stored. Takes no longer than its deadline. Throws storage_unavailable.
@@ -47,6 +48,9 @@ export interface OnwardDeps {
   readonly mover: Mover;
   readonly links: TargetLinks;
   readonly clients: readonly ClientSettings[];
+  readonly routing: Routing;
+  /** The target of the rollout plan that this client is an app of. */
+  readonly plannedFor: (clientId: string) => string | undefined;
   /** The audit log's pseudonym of a sub. */
   readonly pseudonym: (sub: string) => Buffer;
   /** A move that failed for a reason of ours; it goes on by itself. */
@@ -61,19 +65,25 @@ const LEADING_MS = 5_000;
 export function openOnward(deps: OnwardDeps): Onward {
   const { targets, links, db, directory } = deps;
   const leads = new Map(deps.clients.map(({ clientId, leadsTo }) => [clientId, leadsTo]));
-  const leadsTo = (clientId: string) => targets.byName(leads.get(clientId) ?? '');
+  const leadsTo = (clientId: string) =>
+    targets.byClient(clientId)
+      ? undefined
+      : targets.byName(leads.get(clientId) ?? deps.plannedFor(clientId) ?? '');
   return {
     leadsTo,
-    movedBefore: async (target, login) => {
+    movedBefore: async (target, login, clientId) => {
       const user = await findUser(directory, login);
       const row = await find(db, target.name, user?.sub ?? '');
       if (user?.state !== 'active' || !row || !hasReached(row.state, 'migrated')) return undefined;
+      if (await deps.routing.stays(target.name, user, clientId)) return undefined;
       return links.hrefFor(target, user, { targetUserId: row.targetUserId, typed: login });
     },
     afterProof: async (login) => {
       const lead = leadsTo(login.clientId);
       const target = lead ?? pushedTo(targets.byClient(login.clientId));
       if (!target || !targets.connection(target.name)) return { writes: login.writes };
+      const app = lead ? login.clientId : undefined;
+      if (await deps.routing.stays(target.name, login.user, app)) return { writes: login.writes };
       const result = await moveNow(deps, login, { target, road: lead ? 'ensure' : 'login' });
       const hasMoved = lead && result?.kind === 'moved' && result.state !== 'created';
       return hasMoved ? { href: await links.hrefFor(lead, login.user, result), writes: [] } : { writes: [] };

@@ -38,6 +38,7 @@ export class RequestScope {
   readonly #destroyed = new Map<string, Buffer>();
   readonly #revoked = new Map<string, Buffer>();
   readonly #extra: Part[] = [];
+  readonly #asked: (() => Promise<readonly Part[]>)[] = [];
   readonly #onCommit: (() => void)[] = [];
   #batch: Map<string, Buffer> | undefined;
   #batchDone: Promise<void> | undefined;
@@ -117,6 +118,11 @@ export class RequestScope {
     this.#extra.push(...parts);
   }
 
+  /** The same for what has still to be found out: it is asked when the answer is complete. */
+  alsoOnce(parts: () => Promise<readonly Part[]>): void {
+    this.#asked.push(parts);
+  }
+
   /** Runs once everything is stored; never when it is not. */
   onCommit(work: () => void): void {
     this.#onCommit.push(work);
@@ -131,6 +137,7 @@ export class RequestScope {
 
   /** Writes everything. Throws RaceLost, or storage_unavailable; in both cases nothing was promised. */
   async flush(): Promise<void> {
+    for (const ask of this.#asked.splice(0)) this.also(...(await ask()));
     if (this.isDirty) await this.#write();
     for (const work of this.#onCommit.splice(0)) work();
   }

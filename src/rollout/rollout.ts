@@ -25,6 +25,8 @@ export interface Decided extends Answer {
 }
 
 export interface Rollout {
+  /** Whether there is a plan for this target; asked of the database every two seconds where there was none. */
+  isPlanned(target: string): Promise<boolean>;
   /**
    * Undefined: there is no plan for this target, and the settings alone count. What it decides is stored. Throws
    * storage_unavailable.
@@ -94,6 +96,8 @@ export function openRollout({ db, targets, nowMs = Date.now }: RolloutDeps): Rol
     assign ? assignPart({ target, version: snapshot.version, way: 'decision' }, [{ ...assign, sub }]) : [];
 
   return {
+    isPlanned: async (target) =>
+      known.has(target) || (!hasNone(target) && (await load(target)) !== undefined),
     async decide(target, asked) {
       const found = await ask(target, asked);
       if (!found) return undefined;

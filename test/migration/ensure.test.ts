@@ -11,6 +11,7 @@ import { Throttle } from '../../src/provider/throttle.ts';
 import { execute } from '../support/database.ts';
 import type { LedgerMover } from '../support/mover.ts';
 import { ledgerMover } from '../support/mover.ts';
+import { UNPLANNED } from '../support/unplanned.ts';
 import type { Stage } from './stage.ts';
 import { CANARY, entryOf, openStage, TARGETS, tokenOf } from './stage.ts';
 
@@ -39,6 +40,7 @@ beforeAll(async () => {
       const throttle = new Throttle(db, keyring, login);
       return ensureRoutes({
         db,
+        routing: UNPLANNED,
         directory,
         mover,
         targets,

@@ -25,7 +25,7 @@ beforeAll(async () => {
     overrides: {
       // As the app has it for a target's client: the ledger is read at the login and written with the code.
       ledgerStatePart: (sub) => statePart('zitadel', sub),
-      loginParts: ({ user, amr }) =>
+      loginParts: async ({ user, amr }) =>
         proveParts({ target: 'zitadel', sub: user, legacyId: user, amr, ...audit }),
     },
   });

@@ -112,7 +112,7 @@ async function openJwtStage(
     overrides: (parts) => ({
       jwtIdpTarget: targetOf(zitadel.origin),
       // As public.ts does for clients that belong to a target.
-      loginParts: ({ user: sub, clientId, amr }) => {
+      loginParts: async ({ user: sub, clientId, amr }) => {
         if (clientId !== JWT_IDP_CLIENT) return [];
         const subject = parts.keyring.mac('audit-subject', sub);
         return proveParts({ target: 'main', sub, legacyId: sub, amr, subject });

@@ -13,6 +13,7 @@ import { Browser, field } from '../support/browser.ts';
 import { execute } from '../support/database.ts';
 import type { LedgerMover } from '../support/mover.ts';
 import { ledgerMover } from '../support/mover.ts';
+import { UNPLANNED } from '../support/unplanned.ts';
 import type { Person, Stage, StageParts } from './harness.ts';
 import {
   authorizationUrl,
@@ -60,7 +61,11 @@ function overrides(parts: StageParts) {
   const { clients } = settings;
   const onError = (error: unknown) => errors.push(error);
   return {
-    onward: openOnward({ db, directory, targets, mover, links, clients, pseudonym, onError }),
+    onward: openOnward({
+      ...{ db, directory, targets, mover, links, clients, pseudonym, onError },
+      routing: UNPLANNED,
+      plannedFor: () => undefined,
+    }),
     ledgerStatePart: (sub: string, clientId: string) => {
       const of = targetOf(clientId);
       return of && statePart(of.name, sub);

@@ -48,7 +48,7 @@ beforeAll(async () => {
         legacySessions: world,
         // As public.ts does for a target's client.
         ledgerStatePart: (sub, clientId) => (clientId === 'app' ? statePart('main', sub) : undefined),
-        loginParts: ({ user: sub, clientId, amr }) =>
+        loginParts: async ({ user: sub, clientId, amr }) =>
           clientId === 'app'
             ? proveParts({
                 target: 'main',
@@ -58,7 +58,7 @@ beforeAll(async () => {
                 subject: keyring.mac('audit-subject', sub),
               })
             : [],
-        ticket: ({ authTime, startedAt }) => {
+        ticket: async ({ authTime, startedAt }) => {
           tickets.push({ authTime, startedAt });
           return `ticket since ${startedAt}`;
         },

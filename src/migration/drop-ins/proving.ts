@@ -12,6 +12,7 @@ import type { Target, Targets } from '../../targets/target.ts';
 import type { LedgerRow } from '../ledger.ts';
 import { find, proveParts } from '../ledger.ts';
 import type { MoveRequest, Mover, ProvePassword, TypedPassword } from '../moving/mover.ts';
+import type { Routing } from '../routing.ts';
 import { hasTargetUser, isMovable, nextState } from '../states.ts';
 import type { Claim, Verdict } from './drop-in.ts';
 import type { DropInSettings } from './drop-in-settings.ts';
@@ -29,6 +30,7 @@ export interface ProvingDeps {
   readonly targets: Pick<Targets, 'byName' | 'connection'>;
   readonly mover: Pick<Mover, 'requestParts'>;
   readonly provePassword: ProveTyped;
+  readonly routing: Pick<Routing, 'stays'>;
   /** The audit log's pseudonym of a sub. */
   readonly pseudonym: (sub: string) => Buffer;
   /** No refusal comes sooner. */
@@ -100,6 +102,8 @@ async function isStored(
   const { sub, legacyId } = entry.user;
   const row = await find(db, target.name, sub);
   if (isOutOfReach(row)) return false;
+  // Whom the caller does not have yet stays at the old login until it is their turn.
+  if (!isThere(row) && (await deps.routing.stays(target.name, entry.user))) return false;
   const proof = proveParts({ target: target.name, sub, legacyId, amr, subject: pseudonym(sub) });
   const request: MoveRequest = { target: target.name, sub, road: 'typed', actor: `drop-in:${dropIn.name}` };
   const wishes = isToComplete(deps, target, row) ? mover.requestParts(request) : [];
@@ -110,6 +114,8 @@ async function isStored(
 /** Excluded, deleted, or gone for good: no proof leads anywhere from there. */
 export const isOutOfReach = (row: LedgerRow | undefined): boolean =>
   nextState(row?.state ?? 'legacy', 'prove') === undefined;
+
+const isThere = (row: LedgerRow | undefined) => row !== undefined && hasTargetUser(row.state);
 
 /**
  * Only somebody whom the ledger knows at the target: whomever it does not know the caller has made itself, or is making

@@ -107,6 +107,8 @@ async function newcomer(
   { sub, identityProvider, ticket }: Call<'returned'>,
 ): Promise<HookResult> {
   if (identityProvider !== undefined && identityProvider !== (await deps.ourIdp(target))) return GO_ON;
+  // They only pass through: the target makes them of what the token says, and gets nothing else.
+  if (await deps.routing.waits(target.name, sub)) return GO_ON;
   const row = await find(deps.db, target.name, sub);
   if (!row || ['legacy', 'excluded', 'deleted'].includes(row.state)) return DISABLED;
   if (!isMovable(row.state)) return GO_ON;

@@ -8,11 +8,13 @@ import type { FlaggingDeps } from '../flagging.ts';
 import type { LedgerRow } from '../ledger.ts';
 import { find, findByTargetUser } from '../ledger.ts';
 import type { Mover } from '../moving/mover.ts';
+import type { Routing } from '../routing.ts';
 import { isMovable } from '../states.ts';
 
 export interface LinkDeps extends Pick<FlaggingDeps, 'db'> {
   readonly targets: Pick<Targets, 'connection'>;
   readonly mover: Pick<Mover, 'move'>;
+  readonly routing: Pick<Routing, 'waits'>;
   /** The id of our identity provider at the target; undefined before it was set up there. */
   readonly ourIdp: (target: Target) => Promise<string | undefined>;
 }
@@ -36,6 +38,7 @@ export async function completeLinked(deps: LinkDeps, target: Target, linked: Lin
   const really = found && subjectAt(found, ourIdp);
   if (really === undefined || (sub !== undefined && sub !== really)) return;
   if (!isAwaited(await find(deps.db, target.name, really))) return;
+  if (await deps.routing.waits(target.name, really)) return;
   await deps.mover.move({ ...request(target, targetUserId), sub: really });
 }
 
@@ -43,6 +46,7 @@ export async function completeLinked(deps: LinkDeps, target: Target, linked: Lin
 export async function completeKnown(deps: LinkDeps, target: Target, targetUserId: string): Promise<void> {
   const row = await findByTargetUser(deps.db, target.name, targetUserId);
   if (!row || !isAwaited(row) || !deps.targets.connection(target.name)) return;
+  if (await deps.routing.waits(target.name, row.sub)) return;
   await deps.mover.move({ ...request(target, targetUserId), sub: row.sub });
 }
 

@@ -11,12 +11,14 @@ import type { Target } from '../../targets/target.ts';
 import type { LedgerRow } from '../ledger.ts';
 import { find, findByTargetUser, proveParts } from '../ledger.ts';
 import type { Mover, ProvePassword } from '../moving/mover.ts';
+import type { Routing } from '../routing.ts';
 import { isMovable, nextState } from '../states.ts';
 import type { LinkDeps } from './links.ts';
 import { subjectAt } from './links.ts';
 
 export interface TypedDeps extends LinkDeps {
   readonly mover: Mover;
+  readonly routing: Routing;
   readonly provePassword: ProvePassword;
   /** The audit log's pseudonym of a sub. */
   readonly pseudonym: (sub: string) => Buffer;
@@ -139,11 +141,13 @@ function ownLogin({ users }: Target, login: string): string {
 
 /** Proof, ledger and the request for the move are one statement: whatever happens then, the move will be made. */
 async function proved(
-  { db, mover, pseudonym }: TypedDeps,
+  { db, mover, pseudonym, routing }: TypedDeps,
   { target, found }: { target: Target; found: FoundUser | undefined },
   { entry, amr, writes }: Proved,
 ): Promise<HookResult> {
   const { sub, legacyId } = entry.user;
+  // Whom the target does not know yet it only gets when it is their turn; whom it has is completed.
+  if (!found && (await routing.stays(target.name, entry.user))) return GO_ON;
   const request = {
     target: target.name,
     sub,

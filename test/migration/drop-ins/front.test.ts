@@ -7,6 +7,7 @@ import { openTargets } from '../../../src/targets/index.ts';
 import { targetSettings } from '../../../src/targets/target-settings.ts';
 import type { Stage } from '../../provider/harness.ts';
 import { ANNA, openStage } from '../../provider/harness.ts';
+import { UNPLANNED } from '../../support/unplanned.ts';
 import { BEARER } from './stage.ts';
 
 const targets = openTargets(
@@ -22,6 +23,7 @@ beforeAll(async () => {
       routers: () => [
         dropInsRoutes({
           ...parts,
+          routing: UNPLANNED,
           targets,
           provePassword: ({ target, ...typed }) => {
             if (!target) throw new Error('not without a target here');

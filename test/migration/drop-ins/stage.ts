@@ -30,6 +30,7 @@ import { targetSettings } from '../../../src/targets/target-settings.ts';
 import { sqliteStore } from '../../legacy/stores.ts';
 import { execute } from '../../support/database.ts';
 import { testDatabase } from '../../support/postgres.ts';
+import { UNPLANNED } from '../../support/unplanned.ts';
 
 export const SECRET = 'the-secret-of-the-caller-0123';
 export const BEARER = { bearer: SECRET };
@@ -123,6 +124,7 @@ export async function openStage(dropIns: readonly object[], after: readonly Rout
   };
   const router = dropInsRoutes({
     db,
+    routing: UNPLANNED,
     keyring,
     targets,
     directory,

@@ -24,6 +24,7 @@ import { targetSettings } from '../../../src/targets/target-settings.ts';
 import { HOOK_CONDITIONS } from '../../../src/targets/zitadel/hooks.ts';
 import type { User } from '../../../src/user.ts';
 import { execute } from '../../support/database.ts';
+import { UNPLANNED } from '../../support/unplanned.ts';
 import type { Zitadel } from '../../support/zitadel/index.ts';
 import { openZitadel } from '../../support/zitadel/index.ts';
 import { addIdp } from '../../targets/zitadel/connected.ts';
@@ -81,6 +82,7 @@ beforeAll(async () => {
       mover = openMover(common);
       atLogin = openAtLogin({
         ...common,
+        routing: UNPLANNED,
         mover,
         provePassword: passwordProof({ ...common, throttle, failureFloorMs: 0 }),
         onLookup: (lookup) => lookups.push(lookup),

@@ -26,6 +26,7 @@ import { HOOK_CONDITIONS } from '../../../src/targets/zitadel/hooks.ts';
 import type { Stage } from '../../migration/stage.ts';
 import { openStage } from '../../migration/stage.ts';
 import { execute } from '../../support/database.ts';
+import { UNPLANNED } from '../../support/unplanned.ts';
 import type { Zitadel } from '../../support/zitadel/index.ts';
 import { openZitadel } from '../../support/zitadel/index.ts';
 import { addIdp } from '../../targets/zitadel/connected.ts';
@@ -124,6 +125,7 @@ export async function openTargetStage(options: TargetStageOptions = {}): Promise
       };
       const atLogin = openAtLogin({
         ...common,
+        routing: UNPLANNED,
         mover: openMover(common),
         provePassword: async () => ({ kind: 'unknown' }) as never,
         ourUserId: async () => targets.connection('main')?.ownUserId?.(),
