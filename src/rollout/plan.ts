@@ -15,10 +15,14 @@ export const planName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, { error: 'expected up to 63 of a-z, 0-9 and -' });
 
+/** RFC 3339, or a day in UTC; `Date.parse` reads a bare day so (ECMA-262 section 21.4.1.32). */
+const MOMENT = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/;
+
 const share = (what: string) => z.number().min(0).max(1).optional().describe(what);
 
 const moment = z
-  .union([z.iso.datetime({ offset: true }), z.iso.date().transform((day) => `${day}T00:00:00Z`)], {
+  .string()
+  .refine((text) => MOMENT.test(text) && !Number.isNaN(Date.parse(text)), {
     error: 'expected a moment like 2026-12-01T08:00:00Z, or a day',
   })
   .transform((text) => new Date(text).toISOString());
@@ -38,7 +42,7 @@ const segment = z
     groups: texts.optional().describe('In one of these groups.'),
     risk: texts.optional().describe('With one of these values of what `facts.risk` names.'),
     metadata: pairs.optional().describe('Whose metadata of the mapping says this.'),
-    lastLoginDays: count(1, MAX_DAYS, 90).optional().describe('Who logged in within so many days.'),
+    lastLoginDays: z.int().min(1).max(MAX_DAYS).optional().describe('Who logged in within so many days.'),
     subs: z
       .array(z.string().min(1).max(MAX_VALUE_LENGTH))
       .min(1)
