@@ -35,34 +35,39 @@ export interface Standing {
   readonly nowSeconds: number;
 }
 
+/** What a segment asks for, but for whom it excepts. */
+export type Criterion = Exclude<keyof Segment, 'except'>;
+
 type Test = (asked: Segment, standing: Standing, plan: Plan) => boolean;
 
 /** Each says yes where nothing is asked of it. */
-const TESTS: readonly Test[] = [
-  ({ subs }, { person }) => subs === undefined || isListed(subs, person.sub),
-  ({ percentage }, { bucket }) => percentage === undefined || bucket < (percentage / 100) * BUCKETS,
-  ({ emailDomains }, { person }) => fitsDomains(emailDomains, person),
-  ({ roles }, { person }) => fitsOne(roles, person.roles),
-  ({ groups }, { person }) => fitsOne(groups, person.groups ?? []),
-  ({ metadata }, { person }) => fitsMetadata(metadata, person),
-  (asked, { person }) =>
+const TESTS: Readonly<Record<Criterion, Test>> = {
+  subs: ({ subs }, { person }) => subs === undefined || isListed(subs, person.sub),
+  percentage: ({ percentage }, { bucket }) =>
+    percentage === undefined || bucket < Math.round((percentage / 100) * BUCKETS),
+  emailDomains: ({ emailDomains }, { person }) => fitsDomains(emailDomains, person),
+  roles: ({ roles }, { person }) => fitsOne(roles, person.roles),
+  groups: ({ groups }, { person }) => fitsOne(groups, person.groups ?? []),
+  metadata: ({ metadata }, { person }) => fitsMetadata(metadata, person),
+  organizations: (asked, { person }) =>
     fitsOne(
       asked.organizations,
       (person.organizations ?? []).flatMap(({ id, name }) => [id, name]),
     ),
-  ({ organizationKinds }, { person }) =>
+  organizationKinds: ({ organizationKinds }, { person }) =>
     fitsOne(
       organizationKinds,
       (person.organizations ?? []).flatMap(({ kinds }) => kinds),
     ),
-  ({ countries }, { person }, { facts }) =>
+  countries: ({ countries }, { person }, { facts }) =>
     countries === undefined || fitsOne(countries, countriesOf(person, facts)),
-  ({ risk }, { person }, { facts }) =>
+  risk: ({ risk }, { person }, { facts }) =>
     risk === undefined || fitsOne(risk, present(facts.risk && metadataText(person, facts.risk))),
-  ({ lastLoginDays }, { person, nowSeconds }) =>
+  lastLoginDays: ({ lastLoginDays }, { person, nowSeconds }) =>
     lastLoginDays === undefined ||
     (person.lastLoginAt ?? -Infinity) >= nowSeconds - lastLoginDays * DAY_SECONDS,
-];
+};
+const EACH = Object.values(TESTS);
 
 const present = (value: string | undefined) => (value ? [value] : []);
 
@@ -83,7 +88,7 @@ function regionOf(locale: string | undefined): string | undefined {
 
 export function isInSegment(plan: Plan, name: string, standing: Standing): boolean {
   const asked = Object.hasOwn(plan.segments, name) ? plan.segments[name] : undefined;
-  if (!asked || !TESTS.every((fits) => fits(asked, standing, plan))) return false;
+  if (!asked || !EACH.every((fits) => fits(asked, standing, plan))) return false;
   return !(asked.except ?? []).some((other) => isInSegment(plan, other, standing));
 }
 
@@ -91,4 +96,20 @@ export function isInSegment(plan: Plan, name: string, standing: Standing): boole
 export function segmentFor(plan: Plan, phase: Phase, standing: Standing): string | null | undefined {
   if (phase.segments.length === 0) return null;
   return phase.segments.find((name) => isInSegment(plan, name, standing));
+}
+
+export interface Misses {
+  /** What they do not fit. */
+  readonly criteria: readonly Criterion[];
+  /** Segments that they are in, and whose people are excepted. */
+  readonly exceptedBy: readonly string[];
+}
+
+/** Why somebody is not in a segment; neither of both: they are. */
+export function missesOf(plan: Plan, name: string, standing: Standing): Misses {
+  const asked = Object.hasOwn(plan.segments, name) ? plan.segments[name]! : {};
+  return {
+    criteria: (Object.keys(TESTS) as Criterion[]).filter((one) => !TESTS[one](asked, standing, plan)),
+    exceptedBy: (asked.except ?? []).filter((other) => isInSegment(plan, other, standing)),
+  };
 }
