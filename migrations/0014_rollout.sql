@@ -20,7 +20,8 @@ create table rollouts (
   actor text not null,
   at timestamptz not null default now(),
   lease text,                                -- of the round that looks at schedule and gates
-  leased_until timestamptz
+  leased_until timestamptz,
+  looked_at timestamptz                      -- when everybody's standing was last counted for the gates
 );
 
 create table rollout_phases (
@@ -58,14 +59,18 @@ create table rollout_assignments (
   version int not null,                      -- of the plan
   way text not null check (way in ('decision', 'bulk', 'operator')),
   assigned_at timestamptz not null default now(),
+  first_at timestamptz not null default now(), -- in whichever attempt: who was at the target before came by another road
   -- The way back of a phase that is rolled back with its people.
   back text check (back in ('asked', 'kept', 'returned', 'refused', 'failed')),
-  back_detail jsonb,
+  back_detail jsonb,                         -- names of what came back, stays, is lost; values are sealed
   back_at timestamptz,
+  back_lease text,                           -- of whoever is taking them back
+  back_due_at timestamptz,
   primary key (target, sub, phase)
 ) with (fillfactor = 90);
 create index rollout_assignments_phase on rollout_assignments (target, phase, attempt, sub);
 create index rollout_assignments_back on rollout_assignments (target, phase, sub) where back is not null;
+create index rollout_assignments_asked on rollout_assignments (target, phase, sub) where back = 'asked';
 
 -- How logins went, in steps of five minutes. Nodes add to it every few seconds.
 create table rollout_counts (
@@ -78,6 +83,17 @@ create table rollout_counts (
   count bigint not null,
   primary key (at, target, app, phase, path, outcome)
 ) with (fillfactor = 60);
+
+-- What became of a plan, step by step: as the audit log has it, and found without reading all of that.
+create table rollout_steps (
+  id bigint primary key generated always as identity,
+  target text not null,
+  at timestamptz not null,
+  actor text not null,
+  action text not null,                      -- rollout.started, rollout.switched-off, …
+  detail jsonb not null
+);
+create index rollout_steps_target on rollout_steps (target, id);
 
 -- How much people asked the support for, as the operator reports it.
 create table rollout_support (
@@ -96,10 +112,13 @@ create table rollout_days (
   day date not null,
   phase text not null,                       -- '' for all people
   segment text not null,                     -- '' for all of the phase
-  state text not null,
+  state text not null,                       -- of the ledger; '' how many there are in all, as the last census knew it
   people int not null,
+  phase_state text,                          -- of the phase on that day, beside how many it has in all
+  noted_at timestamptz not null,
   primary key (target, day, phase, segment, state)
 );
+create index rollout_days_day on rollout_days (day);
 
 -- The legacy store read from end to end: how many belong to each phase and segment, and how long ago they logged in.
 create table rollout_censuses (
@@ -110,9 +129,13 @@ create table rollout_censuses (
   finished_at timestamptz,
   after text not null default '',            -- how far it has come
   tally jsonb not null default '{}',
-  actor text not null
+  actor text not null,
+  lease text,                                -- of whoever reads
+  leased_until timestamptz
 );
-create index rollout_censuses_target on rollout_censuses (target, id);
+create index rollout_censuses_target on rollout_censuses (target, finished_at);
+-- One is under way at a time.
+create unique index rollout_censuses_open on rollout_censuses (target) where finished_at is null;
 
 -- What was foreseen, and when: never changed, so that it can be held against what came.
 create table rollout_forecasts (

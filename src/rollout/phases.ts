@@ -4,7 +4,7 @@ import { FootbridgeError } from '../errors.ts';
 import type { Queryable } from '../store/db.ts';
 import { statement } from '../store/db.ts';
 import type { PhaseState, Snapshot, SwitchKind } from './deciding.ts';
-import { switchKey } from './deciding.ts';
+import { PHASE_STATES, switchKey } from './deciding.ts';
 import type { Plan } from './plan.ts';
 import { planShape } from './plan.ts';
 
@@ -96,9 +96,9 @@ export const PHASE_WAYS: Readonly<Record<PhaseState, readonly PhaseState[]>> = {
 };
 
 const TURN = statement(`with turned as (
-    update rollout_phases set state = $3, reason = $5, cause = $6, actor = $7, since = now(),
+    update rollout_phases set state = $3, reason = $5, cause = $6, actor = $7, since = $8,
       attempt = attempt + case when state = 'rolled-back' then 1 else 0 end,
-      started_at = case when state in ('planned', 'rolled-back') then now() else started_at end
+      started_at = case when state in ('planned', 'rolled-back') then $8 else started_at end
     where target = $1 and phase = $2 and state = any($4::text[]) returning phase, state, attempt),
   counted as (update rollouts set epoch = epoch + 1 where target = $1 and exists (select from turned))
   select * from turned`);
@@ -111,20 +111,23 @@ export interface Turn {
   /** A stable code: operator, schedule, gate, … */
   readonly cause: string;
   readonly actor: string;
+  /** Only from one of these; absent: from wherever there is a way. */
+  readonly from?: readonly PhaseState[];
+  readonly nowMs: number;
 }
 
 /** Throws phase_state where there is no way from where the phase is, phase_not_found. */
 export async function turnPhase(q: Queryable, turn: Turn): Promise<{ readonly attempt: number }> {
-  const { target, phase, to, reason, cause, actor } = turn;
-  const from = (Object.keys(PHASE_WAYS) as PhaseState[]).filter((state) => PHASE_WAYS[state].includes(to));
+  const { target, phase, to, reason, cause, actor, nowMs, from = PHASE_STATES } = turn;
   const [row] = await q.run<{ attempt: number }>(TURN, [
     target,
     phase,
     to,
-    from,
+    from.filter((state) => PHASE_WAYS[state].includes(to)),
     reason ?? null,
     cause,
     actor,
+    new Date(nowMs),
   ]);
   if (row) return row;
   const now = (await phaseRows(q, target)).find((one) => one.phase === phase);
@@ -195,3 +198,32 @@ const TARGETS = statement('select target from rollouts order by target');
 /** The targets that have a plan. */
 export const plannedTargets = async (q: Queryable): Promise<string[]> =>
   (await q.run<{ target: string }>(TARGETS)).map(({ target }) => target);
+
+const LEASE = statement(`update rollouts set lease = $2, leased_until = $3::timestamptz + $4::interval
+  where target = $1 and (lease is null or leased_until < $3::timestamptz) returning looked_at as "lookedAt"`);
+/** Longer than a round over a million people. */
+const LEASE_FOR = '120 seconds';
+
+export interface Leased {
+  /** When the figures that cost a look at everybody were last counted, by whichever node. */
+  readonly lookedAt: Date | null;
+}
+
+/** Whose turn it is to look at schedule and gates; undefined: somebody else's. */
+export async function leaseRound(
+  q: Queryable,
+  target: string,
+  { lease, nowMs }: { readonly lease: string; readonly nowMs: number },
+): Promise<Leased | undefined> {
+  return (await q.run<Leased>(LEASE, [target, lease, new Date(nowMs), LEASE_FOR]))[0];
+}
+
+const RELEASE = statement(`update rollouts set lease = null, leased_until = null,
+  looked_at = coalesce($3, looked_at) where target = $1 and lease = $2`);
+export const releaseRound = async (
+  q: Queryable,
+  target: string,
+  { lease, lookedAt }: { readonly lease: string; readonly lookedAt?: Date | undefined },
+): Promise<void> => {
+  await q.run(RELEASE, [target, lease, lookedAt ?? null]);
+};

@@ -37,6 +37,8 @@ export interface Rollout {
     target: string,
     asked: Asked,
   ): Promise<{ readonly decided: Decided; readonly parts: readonly Part[] } | undefined>;
+  /** The phase that somebody belongs to, the first of the plan; undefined without one. Throws storage_unavailable. */
+  phaseOf(target: string, sub: string): Promise<string | undefined>;
   /** The target of the plan that this client's people go to, if any: known at once, and at most some seconds old. */
   targetOfApp(app: string): string | undefined;
   /** As it is now; undefined without a plan. Throws storage_unavailable. */
@@ -76,6 +78,13 @@ export function openRollout({ db, targets, nowMs = Date.now }: RolloutDeps): Rol
     loading.set(target, begun);
     return begun;
   };
+  /** As it was when this epoch was read, or newer: what was being read before the last change is read once more. */
+  const current = async (target: string, epoch: string | null): Promise<Snapshot | undefined> => {
+    const remembered = known.get(target);
+    if (remembered?.epoch === epoch) return remembered;
+    const read = await load(target);
+    return read && epoch !== null && BigInt(read.epoch) < BigInt(epoch) ? load(target) : read;
+  };
   const hasNone = (target: string) =>
     !known.has(target) && performance.now() - (without.get(target) ?? -Infinity) < WITHOUT_PLAN_MS;
 
@@ -86,8 +95,7 @@ export function openRollout({ db, targets, nowMs = Date.now }: RolloutDeps): Rol
       target,
       asked.person.sub,
     ]);
-    const remembered = known.get(target);
-    const snapshot = remembered?.epoch === row?.epoch ? remembered : await load(target);
+    const snapshot = await current(target, row?.epoch ?? null);
     if (!snapshot) return undefined;
     const answer = decide(snapshot, { ...asked, assignments: row?.assignments ?? [], nowMs: nowMs() });
     return { snapshot, decided: { ...answer, target } };
@@ -109,6 +117,16 @@ export function openRollout({ db, targets, nowMs = Date.now }: RolloutDeps): Rol
       const found = await ask(target, asked);
       if (!found) return undefined;
       return { decided: found.decided, parts: partsOf(found.snapshot, found.decided, asked.person.sub) };
+    },
+    async phaseOf(target, sub) {
+      if (hasNone(target)) return undefined;
+      const [row] = await db.run<{ epoch: string | null; assignments: Assignment[] }>(READ, [target, sub]);
+      const snapshot = row?.assignments.length ? await current(target, row.epoch) : undefined;
+      return snapshot?.plan.phases.find(({ name }) =>
+        row?.assignments.some(
+          ({ phase, attempt }) => phase === name && attempt === snapshot.phases.get(name)?.attempt,
+        ),
+      )?.name;
     },
     targetOfApp(app) {
       for (const target of targets) {

@@ -154,7 +154,8 @@ const LAST_SEAL = statement(`
   select *, last_tx >= pg_snapshot_xmax(pg_current_snapshot()) as server_replaced
   from audit_seals order by seq desc limit 1`);
 const HIGHEST_SEALED_ID = statement('select max(id) as id from audit_seals, unnest(ids) id');
-const RECORD_TEXT = `tx::text, id::text, (extract(epoch from at) * 1000000)::bigint::text as micros, actor, action,
+/** Of `readAudit`: as digests take it. */
+export const RECORD_TEXT = `tx::text, id::text, (extract(epoch from at) * 1000000)::bigint::text as micros, actor, action,
   encode(subject, 'hex') as subject, detail::text`;
 /** Below the oldest transaction under way nothing can appear any more: the order (tx, id) is final there. */
 const FINAL = statement(`
@@ -201,7 +202,7 @@ async function unsealedRecords(tx: Queryable, last: LastSeal | undefined) {
 const ONE_SNAPSHOT = statement('set transaction isolation level repeatable read, read only');
 /** An auditor has time; each of the statements may run through the whole log. */
 const NO_TIMEOUT = statement('set local statement_timeout = 0');
-const SEALS_AFTER = statement('select * from audit_seals where seq > $1::bigint order by seq limit 10');
+export const SEALS_AFTER = statement('select * from audit_seals where seq > $1::bigint order by seq limit 10');
 const RECORDS_BY_ID = statement(`select ${RECORD_TEXT} from audit_log where id = any($1::bigint[])`);
 const UNSEALED = statement(`
   select (tx, id) > ($1::xid8, $2::bigint) and id > $3::bigint as waiting, count(*)::int as count,
@@ -257,6 +258,10 @@ function summary(problems: readonly string[]): string {
   return problems.length > MAX_PROBLEMS ? `${named}; and ${problems.length - MAX_PROBLEMS} more` : named;
 }
 
+/** For `audit-pages.ts`: SQL that reads records as `l`. */
+export const readAudit = (columns: string, rest: string): string =>
+  `select ${columns} from audit_log l ${rest}`;
+
 const PAGE = `
   select id::text, at, actor, action, subject, detail from audit_log
   where ($1::text is null or actor = $1) and ($2::text is null or action = $2)
@@ -275,4 +280,16 @@ async function readRecords(q: Queryable, keyring: Keyring, filter: AuditFilter):
     values,
   );
   return rows.map(({ subject, ...entry }) => (subject ? { ...entry, subject } : entry));
+}
+
+const NEWEST = statement(`select encode(subject, 'hex') as subject, max(at) as at from audit_log
+  where subject = any($2::bytea[]) and action = $1 and detail->>'target' = $3 group by subject`);
+/** When something happened last to each of these subjects at a target; by subject in hex, without those it never happened to. */
+export async function newestOf(
+  q: Queryable,
+  { action, target }: { readonly action: string; readonly target: string },
+  subjects: readonly Buffer[],
+): Promise<ReadonlyMap<string, Date>> {
+  const rows = await q.run<{ subject: string; at: Date }>(NEWEST, [action, subjects, target]);
+  return new Map(rows.map(({ subject, at }) => [subject, at]));
 }
