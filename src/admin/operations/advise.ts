@@ -3,7 +3,11 @@ import { FootbridgeError } from '../../errors.ts';
 import type { Target } from '../../targets/target.ts';
 import { advise as adviceFrom } from '../advice/advice.ts';
 import { adviceText } from '../advice/advice-text.ts';
-import type { Answers, Question, QuestionName } from '../advice/questions.ts';
+import { advisePhasing } from '../advice/phasing.ts';
+import type { PhasingAnswers, PhasingQuestion } from '../advice/phasing-questions.ts';
+import { PHASING_QUESTIONS } from '../advice/phasing-questions.ts';
+import { phasingText } from '../advice/phasing-text.ts';
+import type { Question, QuestionName } from '../advice/questions.ts';
 import { QUESTIONS } from '../advice/questions.ts';
 import { defineOperation } from '../operation.ts';
 import { lastReport } from '../survey/checkpoints.ts';
@@ -18,8 +22,8 @@ const answer = ({ ask, answers }: Question) =>
     .describe(`${ask} ${Object.keys(answers).join(', ')}.`);
 
 const answers = Object.fromEntries(
-  Object.entries(QUESTIONS).map(([name, question]) => [name, answer(question)]),
-) as Record<QuestionName, ReturnType<typeof answer>>;
+  Object.entries({ ...QUESTIONS, ...PHASING_QUESTIONS }).map(([name, question]) => [name, answer(question)]),
+) as Record<QuestionName | PhasingQuestion, ReturnType<typeof answer>>;
 
 /**
  * Asks nobody: what is not said is listed as an open question with what each answer would change. So the command line,
@@ -28,20 +32,27 @@ const answers = Object.fromEntries(
 export const advise = defineOperation({
   name: 'advise',
   summary:
-    'Recommends how to move people to ZITADEL, from your answers and the last survey: with reasons, settings, and the way back. Answers that are missing are listed with what they would change.',
+    'Recommends how to move people to ZITADEL, from your answers and the last survey: with reasons, settings, and the way back; and whether in one cut-over or in phases, with a plan to start from. Answers that are missing are listed with what they would change.',
   input: z.strictObject({
     target: z.string().min(1).optional().describe('The target’s name; the first ZITADEL when absent.'),
     ...answers,
   }),
   changes: false,
-  async run({ db, targets }, { target, ...given }) {
-    return adviceFrom({
-      given: given as Answers,
-      target: targetNamed(target, targets.all),
-      report: await lastReport(db, SURVEY),
+  async run({ db, targets, setup }, { target: named, ...given }) {
+    const [target, report] = [targetNamed(named, targets.all), await lastReport(db, SURVEY)];
+    const advice = adviceFrom({ given: given as PhasingAnswers, target, report });
+    // Its own client is the target itself, and switches last.
+    const clients = (setup?.clients ?? [])
+      .filter(({ redirectUris }) => redirectUris.length > 0)
+      .map(({ clientId }) => clientId)
+      .filter((clientId) => !targets.all.some(({ clientIds }) => clientIds.includes(clientId)));
+    const phasing = advisePhasing({
+      ...{ given: given as PhasingAnswers, report, figures: advice.survey?.figures, clients },
+      target: target?.name ?? targets.all[0]?.name ?? 'zitadel',
     });
+    return { ...advice, phasing };
   },
-  print: adviceText,
+  print: ({ phasing, ...advice }) => `${adviceText(advice)}\n${phasingText(phasing)}`,
   foundWrong: ({ recommended }) => recommended === undefined,
 });
 
