@@ -134,16 +134,15 @@ function inPhase(
   const { plan, phases, switches } = snapshot;
   const { state, attempt } = phases.get(phase.name) ?? { state: 'planned', attempt: 1 };
   if (state === 'planned') return undefined;
-  const before = assignments.find(
-    (one) => one.phase === phase.name && one.attempt === attempt && !one.isBack,
-  );
+  const before = assignments.find((one) => one.phase === phase.name && one.attempt === attempt);
   const segment = before
     ? before.segment
     : segmentFor(plan, phase, { person, bucket, nowSeconds: nowMs / 1_000 });
   if (segment === undefined) return undefined;
   const where = { phase: phase.name, segment };
   const stay = (reason: Reason) => ({ decision: 'stay', reason, ...where }) as const;
-  if (state === 'rolled-back') return stay('rolled_back');
+  // Whoever was taken back comes again with the next attempt, and not with their next login.
+  if (state === 'rolled-back' || before?.isBack) return stay('rolled_back');
   if (switches.has(switchKey('phase', phase.name))) return stay('phase_off');
   if (segment !== null && switches.has(switchKey('segment', segment))) return stay('segment_off');
   if (!before && state === 'paused') return stay('phase_paused');

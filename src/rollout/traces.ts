@@ -7,6 +7,8 @@ export const rolloutTraces: readonly Trace[] = [
     place: 'rollout_assignments',
     holds: 'Which phase of the rollout they belong to.',
     rows: `sub = ${SUB}`,
+    hidden: ['back_detail', 'back_lease'],
+    secret: { where: "back_detail ? 'kept'", set: "back_detail = back_detail - 'kept'", isOfAll: true },
   },
   {
     place: 'rollout_plans',

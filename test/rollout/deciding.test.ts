@@ -132,11 +132,12 @@ describe('an assignment', () => {
     expect(answer).toMatchObject({ decision: 'stay', reason: 'rolled_back' });
   });
 
-  test('that was taken back is made again while the same attempt still runs', () => {
-    const answer = ask(snapshotOf(TWO, { staff: 'running' }), staff, {
-      assignments: [assigned('staff', { isBack: true })],
-    });
-    expect(answer).toMatchObject({ decision: 'migrate', assign: { attempt: 1 } });
+  test('that was taken back is made again by the next attempt only', () => {
+    const assignments = [assigned('staff', { isBack: true })];
+    const answer = ask(snapshotOf(TWO, { staff: 'running' }), staff, { assignments });
+    expect(answer).toMatchObject({ decision: 'stay', reason: 'rolled_back' });
+    const next = ask(snapshotOf(TWO, { staff: ['running', 2] }), staff, { assignments });
+    expect(next).toMatchObject({ decision: 'migrate', assign: { attempt: 2 } });
   });
 });
 

@@ -226,6 +226,11 @@ export const NOTE_CODES = {
     todo: 'footbridge batch resume ID --execute',
     replay: 'no',
   },
+  phase_held: {
+    sentence: 'Its phase was rolled back, or a kill switch is on: nobody of it is sent.',
+    todo: 'footbridge rollout show says why. Once the phase goes on: footbridge batch resume ID --execute; after a rollback footbridge rollout batch makes another one.',
+    replay: 'no',
+  },
   too_many_failures: {
     sentence: 'It has paused itself: too many people failed one after the other.',
     todo: 'See the codes (footbridge batch status ID), mend what they name, then footbridge batch resume ID --execute.',

@@ -34,6 +34,7 @@ const LOSS_WORDS: Readonly<Record<Loss, string>> = {
   loggedIn: 'have logged in at the target since, and have a session there that ends',
   password: 'have a password there that did not come from here: it is lost, the old one holds again',
   secondFactor: 'have set up a second factor there: it is lost',
+  passkeys: 'have passkeys there: they are lost',
   profile: 'have another profile there than here: it is kept, and not brought back by itself',
   roles: 'were given roles there: they are kept, and not brought back by themselves',
   links: 'have linked accounts elsewhere there: they are kept, and not brought back by themselves',

@@ -5,17 +5,14 @@ import { FootbridgeError } from '../../errors.ts';
 import type { Selection } from '../../migration/batch/selection.ts';
 import { batchName, planOf, selectionSchema, selectionShape } from '../../migration/batch/selection.ts';
 import { selectionWords } from '../../migration/batch/selection-words.ts';
-import { blockedRewrites } from '../../migration/blocked-rewrites.ts';
-import { statesAt } from '../../migration/ledger.ts';
 import { connectionOf } from '../../migration/moving/back.ts';
 import { appendAudit } from '../../store/audit-log.ts';
-import { capturedFor } from '../batch/captured.ts';
-import { examining } from '../batch/examining.ts';
 import type { AskedPace } from '../batch/making.ts';
 import { checkSize, MAX_PER_SECOND, MAX_WORKERS, nameFor, paceFor, reachable } from '../batch/making.ts';
 import { linesOf, prefixesOf, subjectsOf } from '../batch/people-list.ts';
 import type { PlanDeps, Planned } from '../batch/plan.ts';
 import { readPlan } from '../batch/plan.ts';
+import { planDepsFor, REHASHES_PER_CORE } from '../batch/plan-desk.ts';
 import { planReport } from '../batch/plan-report.ts';
 import type { PlanOutput } from '../batch/plan-sections.ts';
 import { planSections } from '../batch/plan-sections.ts';
@@ -26,8 +23,6 @@ import { defineOperation } from '../operation.ts';
 
 /** More people than anybody reads the payload of. */
 const MAX_SAMPLE = 20;
-/** Fresh hashes per second and core: the costs of `hash`, bcrypt 12 or the like, are about a quarter of a second. */
-const REHASHES_PER_CORE = 4;
 const WORD_LENGTH = 255;
 
 export const batchPlan = defineOperation({
@@ -106,7 +101,7 @@ async function plan(
     : undefined;
   // Gone on with, `90d` is ninety days before the plan was begun, for everybody alike.
   const since = begun ? (await desk.batches.status(id)).plannedAt : now;
-  const deps = await depsFor(desk, selection.target, since.getTime() / 1_000);
+  const deps = await planDepsFor(desk, selection.target, since.getTime() / 1_000);
   const planned = await readPlan(deps, selection, {
     sample,
     onProgress: options.onProgress,
@@ -125,22 +120,6 @@ async function plan(
     ...{ id, target: target.name, who: selectionWords(kept), pace, report, members },
     sample: await sampleFor(desk, deps, planned),
     continuedFrom: begun?.members ?? 0,
-  };
-}
-
-async function depsFor(desk: Desk, name: string, nowSeconds: number): Promise<PlanDeps> {
-  const { target } = reachable(desk.targets, name);
-  const blocked = (await blockedRewrites(desk.db))
-    .filter((rewrite) => rewrite.target === name)
-    .map(({ format, write }) => [format, write] as const);
-  return {
-    target,
-    blocked,
-    nowSeconds,
-    look: examining(desk.passwords, target.accepts, blocked),
-    directory: desk.directory,
-    standings: (subs) => statesAt(desk.db, name, subs),
-    captured: (entries) => capturedFor(desk, name, entries),
   };
 }
 

@@ -8,6 +8,7 @@ import type { Batch, BatchCounts, BatchNote, BatchPace, BatchState, BatchStatus 
 import { OUTCOMES } from './batch.ts';
 import { countCodes, dropUsers, firstWaiting, listUsers, membersPart, replayPart } from './batch-users.ts';
 import type { Batches, NewBatch } from './batches.ts';
+import { heldByPhase } from './phase-hold.ts';
 
 const COLUMNS = `id, target, state, plan, report, size, per_second as "perSecond", workers, note, actor,
   planned_at as "plannedAt", started_at as "startedAt", finished_at as "finishedAt"`;
@@ -76,10 +77,7 @@ export function openBatches(db: Db): Batches {
       return batches.map((batch) => ({ ...batch, counts: counts(batch.id) }));
     },
     status: (id) => status(db, id),
-    start: (id) =>
-      change(db, id, ['planned', 'paused', 'running'], {
-        set: `state = 'running', note = null, started_at = coalesce(started_at, now()), finished_at = null`,
-      }),
+    start: (id) => start(db, id),
     pause: (id, note) => pause(db, id, note),
     tune: (id, pace) => tune(db, id, pace),
     users: async (id, filter) => listUsers(db, (await find(db, id)).id, filter),
@@ -87,6 +85,14 @@ export function openBatches(db: Db): Batches {
     replay: (id, which) => replay(db, id, which),
     drop: (id) => drop(db, id),
   };
+}
+
+async function start(db: Db, id: string): Promise<Batch> {
+  const held = await heldByPhase(db, await find(db, id));
+  if (held !== undefined) throw new FootbridgeError('phase_state', { detail: held });
+  return change(db, id, ['planned', 'paused', 'running'], {
+    set: `state = 'running', note = null, started_at = coalesce(started_at, now()), finished_at = null`,
+  });
 }
 
 /** A page at a time: a million dead letters are more than one statement may take. */

@@ -204,6 +204,33 @@ export async function subjectsIn(
   return rows.map(({ sub }) => sub);
 }
 
+const OF_PERSON = statement(`select batch, ${COLUMNS} from batch_users b where b.sub = $1
+  order by coalesce(finished_at, due_at) desc limit $2`);
+/** What became of one person in which batches. */
+export const batchesOfPerson = (
+  q: Queryable,
+  sub: string,
+  limit: number,
+): Promise<(BatchUser & { readonly batch: string })[]> => q.run(OF_PERSON, [sub, limit]);
+
+/** A chunk or two of the fastest batches; more would tell of earlier times. */
+const LATELY_USERS = 2_000;
+const LATELY = statement(`select count(*)::int as users, min(finished_at) as since, max(finished_at) as until
+  from (select finished_at from batch_users where batch = $1 and (rank, sub) < ($2::bigint, $3::text)
+    order by batch_users.rank desc, sub desc limit ${LATELY_USERS}) b where finished_at is not null`);
+
+/** Of those before the first who is left: how many were done between which moments. */
+export async function doneLately(q: Queryable, batch: string) {
+  const first = await firstWaiting(q, batch);
+  if (!first) return undefined;
+  const [row] = await q.run<{ users: number; since: Date | null; until: Date | null }>(LATELY, [
+    batch,
+    first.rank,
+    first.sub,
+  ]);
+  return row?.since && row.until ? { users: row.users, since: row.since, until: row.until } : undefined;
+}
+
 const FORGET = statement('update batch_users set kept = null where sub = $1 and kept is not null');
 /** Somebody is forgotten: what an undo has kept of them goes; that they were in the batch stays. */
 export const forgetKept = async (q: Queryable, sub: string): Promise<void> => {

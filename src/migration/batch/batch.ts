@@ -61,7 +61,7 @@ export interface Batch extends BatchPace {
 
 /** Why it is slow, or stands still. */
 export interface BatchNote {
-  /** `paused_by_operator`, `too_many_failures`, `target_throttles`, `target_down`, `own_limit`, `legacy_down`. */
+  /** `paused_by_operator`, `phase_held`, `too_many_failures`, `target_throttles`, `target_down`, `own_limit`, `legacy_down`. */
   readonly code: string;
   readonly sentence: string;
   /** When it is tried again; ISO 8601. */

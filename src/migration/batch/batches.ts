@@ -28,7 +28,7 @@ export interface Batches {
   /** Newest first. */
   list(): Promise<BatchStatus[]>;
   status(id: string): Promise<BatchStatus>;
-  /** `planned` or `paused` → `running`. Throws batch_state. */
+  /** `planned` or `paused` → `running`. Throws batch_state, phase_state where its phase does not let it. */
   start(id: string): Promise<Batch>;
   /** `running` → `paused`; workers stop after the call that is under way. Throws batch_state. */
   pause(id: string, note: BatchNote): Promise<Batch>;

@@ -23,6 +23,7 @@ import type { Batches } from './batches.ts';
 import { keepChunk, takeChunk } from './chunk.ts';
 import type { Governor } from './governor.ts';
 import { openGovernor } from './governor.ts';
+import { heldByPhase } from './phase-hold.ts';
 import type { SendingDeps } from './sending.ts';
 import { sendChunk } from './sending.ts';
 
@@ -159,6 +160,8 @@ async function work(working: Working, index: number): Promise<void> {
       await deps.governor.opened(MOST_WORKERS, signal);
       const batch = await findBatch(deps.db, id);
       if (batch.state !== 'running' || index >= batch.workers) return;
+      const held = await heldByPhase(deps.db, batch);
+      if (held !== undefined) return void (await hold(deps, id, held));
       if (!(await oneChunk(working, batch))) await idle(working, batch);
     } catch (error) {
       if (signal.aborted) return;
@@ -219,6 +222,13 @@ async function idle({ deps, signal }: Working, { id }: Batch): Promise<void> {
   if (seconds === undefined) return void (await finishBatch(deps.db, id));
   const waitMs = Math.min(IDLE_MS, Math.max(20, seconds * 1_000));
   await wait(waitMs, undefined, { signal }).catch(() => undefined);
+}
+
+/** Another worker may have been quicker. */
+async function hold({ db }: EngineDeps, id: string, sentence: string): Promise<void> {
+  await pause(db, id, { code: 'phase_held', sentence }).catch((error) => {
+    if (!isFootbridgeError(error, 'batch_state')) throw error;
+  });
 }
 
 async function stopIfTooMany({ batches, db }: Working['deps'], id: string): Promise<void> {

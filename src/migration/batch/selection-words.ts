@@ -4,6 +4,7 @@ import { momentWords } from './moment.ts';
 /** As `planOf` made it; what is not understood is left out. */
 export function selectionWords(plan: unknown): string {
   const kept = (typeof plan === 'object' && plan !== null ? plan : {}) as Readonly<Record<string, unknown>>;
+  if (typeof kept.phase === 'string') return `People of the phase ${kept.phase}; most recent login first.`;
   const who = stateWords(listOf(kept.states));
   const parts = [
     any('with the role', listOf(kept.roles)),

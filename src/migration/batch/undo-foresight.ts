@@ -20,11 +20,12 @@ const EXAMPLES = 5;
 
 export const WILL = ['remove', 'unlink', 'nothing', 'refused'] as const;
 export type Will = (typeof WILL)[number];
-/** Of people who would be removed. `secondFactor` and `password`: they have one there that did not come from here. */
+/** Of people who would be removed. `secondFactor`, `passkeys`, `password`: they have one there that did not come from here. */
 export const LOSSES = [
   'loggedIn',
   'password',
   'secondFactor',
+  'passkeys',
   'profile',
   'roles',
   'links',
@@ -63,12 +64,20 @@ export interface ForesightDeps extends UndoDeps {
   readonly connection: Pick<TargetConnection, 'sessionsOf'>;
 }
 
-interface Seen {
-  readonly member: UndoMember;
+/** Somebody, where they stand, and since when they are at the target. */
+export interface Looked {
+  readonly sub: string;
+  readonly since: Date | null;
   readonly look: Look;
+  readonly entry: DirectoryEntry | undefined;
+}
+
+type NewSecret = 'password' | 'secondFactor' | 'passkeys';
+
+export interface Seen extends Pick<Looked, 'sub' | 'look'> {
   readonly isDisabled: boolean;
   readonly hasLoggedIn: boolean;
-  readonly newSecrets: readonly ('password' | 'secondFactor')[];
+  readonly newSecrets: readonly NewSecret[];
 }
 
 /** Throws target_unavailable, target_refused, legacy_unavailable, storage_unavailable, and when aborted. */
@@ -83,7 +92,14 @@ export async function foresee(
   for (let at = 0; at < chosen.members.length; at += AT_ONCE) {
     signal?.throwIfAborted();
     const some = chosen.members.slice(at, at + AT_ONCE);
-    seen.push(...(await Promise.all(some.map((one) => see(deps, batch, one)))));
+    seen.push(
+      ...(await Promise.all(
+        some.map(async ({ member, entry }) => {
+          const look = await lookAt(deps, { batch, member, entry });
+          return see(deps, { sub: member.sub, since: member.finishedAt, look, entry });
+        }),
+      )),
+    );
   }
   const people = Math.round(chosen.read === 0 ? 0 : (all * chosen.fitting) / chosen.read);
   const isSample = seen.length < people || chosen.read < all;
@@ -117,27 +133,30 @@ async function chooseOf(
   return { members: members.slice(0, MAX_LOOKED), read, fitting: members.length };
 }
 
-async function see(deps: ForesightDeps, batch: Batch, { member, entry }: Chosen): Promise<Seen> {
-  const look = await lookAt(deps, { batch, member, entry });
+/** Throws target_unavailable, target_refused. */
+export async function see(
+  deps: Pick<ForesightDeps, 'connection'>,
+  { sub, since, look, entry }: Looked,
+): Promise<Seen> {
   const { found } = look.way;
   const isTaken = look.fate.kind === 'go' && look.fate.mark === 'removing' && found !== undefined;
   const isDisabled = look.fate.kind === 'go' && !!entry && !entry.error && entry.user.state !== 'active';
   return {
-    ...{ member, look, isDisabled },
-    hasLoggedIn: isTaken && (await hasLoggedIn(deps, member, found)),
+    ...{ sub, look, isDisabled },
+    hasLoggedIn: isTaken && (await hasLoggedIn(deps, since, found)),
     newSecrets: isTaken ? newSecretsOf(look, entry, found) : [],
   };
 }
 
 /** A session that is live there and began after the move. */
 async function hasLoggedIn(
-  { connection }: ForesightDeps,
-  { finishedAt }: UndoMember,
+  { connection }: Pick<ForesightDeps, 'connection'>,
+  since: Date | null,
   { targetUserId }: FoundUser,
 ): Promise<boolean> {
   const sessions = (await connection.sessionsOf?.(targetUserId)) ?? [];
-  const since = finishedAt ? finishedAt.getTime() / 1_000 : 0;
-  return sessions.some(({ startedAt, provedAt }) => (provedAt ?? startedAt) >= Math.floor(since));
+  const sinceSeconds = Math.floor((since?.getTime() ?? 0) / 1_000);
+  return sessions.some(({ startedAt, provedAt }) => (provedAt ?? startedAt) >= sinceSeconds);
 }
 
 /** What we have not brought, and is there. That somebody has replaced what we brought, no target tells. */
@@ -145,13 +164,14 @@ function newSecretsOf(
   { way: { row } }: Look,
   entry: DirectoryEntry | undefined,
   found: FoundUser,
-): ('password' | 'secondFactor')[] {
+): NewSecret[] {
   const isBrought =
     row?.password === 'carried' || row?.password === 'rehashed' || row?.password === 'captured';
-  const hadFactor = !!entry && !entry.error && entry.credentials.totp !== undefined;
+  const had = entry && !entry.error ? entry.credentials : undefined;
   return [
     ...(found.hasPassword && !isBrought ? (['password'] as const) : []),
-    ...(found.hasTotp && !hadFactor ? (['secondFactor'] as const) : []),
+    ...(found.hasTotp && !had?.totp ? (['secondFactor'] as const) : []),
+    ...(found.hasPasskeys && !had?.passkeys?.length ? (['passkeys'] as const) : []),
   ];
 }
 
@@ -174,14 +194,20 @@ function lossesOf({ look, hasLoggedIn, newSecrets }: Seen): Loss[] {
   return [...(hasLoggedIn ? (['loggedIn'] as const) : []), ...newSecrets, ...ofFields];
 }
 
-function foresightOf(seen: readonly Seen[], people: number) {
-  const group = (isIn: (one: Seen) => boolean): Group => {
+/** Of so many people these were looked at. */
+export function grouping<S extends Pick<Seen, 'sub'>>(seen: readonly S[], people: number) {
+  const group = (isIn: (one: S) => boolean): Group => {
     const some = seen.filter(isIn);
     const about = seen.length === 0 ? 0 : Math.round((some.length * people) / seen.length);
-    return { people: some.length, about, examples: some.slice(0, EXAMPLES).map(({ member }) => member.sub) };
+    return { people: some.length, about, examples: some.slice(0, EXAMPLES).map(({ sub }) => sub) };
   };
-  const groups = <K extends string>(keys: Iterable<K>, isIn: (one: Seen, key: K) => boolean) =>
+  const groups = <K extends string>(keys: Iterable<K>, isIn: (one: S, key: K) => boolean) =>
     Object.fromEntries([...keys].map((key) => [key, group((one) => isIn(one, key))])) as Record<K, Group>;
+  return { group, groups };
+}
+
+export function foresightOf(seen: readonly Seen[], people: number) {
+  const { group, groups } = grouping(seen, people);
   const codeOf = ({ look: { fate } }: Seen) => (fate.kind === 'refuse' ? fate.problem.code : undefined);
   const codes = new Set(seen.flatMap((one) => codeOf(one) ?? []));
   const fields = new Set(seen.flatMap(({ look }) => Object.keys(look.changes) as KeptField[]));

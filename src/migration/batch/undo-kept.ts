@@ -42,13 +42,8 @@ export interface Comparison {
 
 /** Only what is there: what somebody has emptied cannot be told from what the target does not tell. */
 export function changesAt({ target, found, entry, ourIdp }: Comparison): Changes {
-  const { user, credentials } = entry;
-  const { targetUserId } = found;
-  const made = targetUserFor({
-    ...{ entry: { user, credentials }, target, targetUserId },
-    ...{ given: NO_PASSWORD, blocked: [] },
-  });
-  const wanted = made.kind === 'user' ? made.user : undefined;
+  const { user } = entry;
+  const wanted = wantedAt({ target, found, entry });
   return {
     ...Object.fromEntries(
       PROFILE_FIELDS.flatMap((field) => {
@@ -63,6 +58,19 @@ export function changesAt({ target, found, entry, ourIdp }: Comparison): Changes
       ? { state: { old: user.state, new: found.state } }
       : {}),
   };
+}
+
+/** What the move would bring now; undefined where the operator's rules refuse the person. */
+export function wantedAt({
+  target,
+  found: { targetUserId },
+  entry: { user, credentials },
+}: Omit<Comparison, 'ourIdp'>): TargetUser | undefined {
+  const made = targetUserFor({
+    ...{ entry: { user, credentials }, target, targetUserId },
+    ...{ given: NO_PASSWORD, blocked: [] },
+  });
+  return made.kind === 'user' ? made.user : undefined;
 }
 
 function profileChange(
@@ -125,24 +133,32 @@ function grantsChange(found: readonly TargetGrant[], wanted: readonly TargetGran
 const PURPOSE = 'undo-kept';
 /** Of one person; metadata is the only part that can be long. More is nobody's profile, and is not taken away. */
 const MAX_KEPT_BYTES = 256 * 1024;
-const placeOf = (batch: string, sub: string) => JSON.stringify([batch, sub]);
+
+/** With whom somebody came to the target: a batch, or a phase of a target. */
+interface Place {
+  readonly batch: string;
+  readonly sub: string;
+}
+const placeOf = ({ batch, sub }: Place) => JSON.stringify([batch, sub]);
+/** No batch has such a name. */
+export const placeOfPhase = (target: string, phase: string) => `${target} ${phase}`;
 
 /** Undefined: there is nothing to keep. `too_large`: it cannot be kept. */
 export function sealKept(
   keyring: Keyring,
-  { batch, sub, changes }: { readonly batch: string; readonly sub: string; readonly changes: Changes },
+  { changes, ...place }: Place & { readonly changes: Changes },
 ): string | undefined | 'too_large' {
   if (Object.keys(changes).length === 0) return undefined;
   const text = JSON.stringify(changes);
   if (Buffer.byteLength(text) > MAX_KEPT_BYTES) return 'too_large';
-  return keyring.seal(PURPOSE, text, placeOf(batch, sub));
+  return keyring.seal(PURPOSE, text, placeOf(place));
 }
 
 /** Undefined: it was sealed with a master key that is not there any more. */
 export function openKept(
   keyring: Keyring,
-  { batch, sub, kept }: { readonly batch: string; readonly sub: string; readonly kept: string },
+  { kept, ...place }: Place & { readonly kept: string },
 ): Changes | undefined {
-  const text = keyring.open(PURPOSE, kept, placeOf(batch, sub));
+  const text = keyring.open(PURPOSE, kept, placeOf(place));
   return text && (JSON.parse(text.toString()) as Changes);
 }

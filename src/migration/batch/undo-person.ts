@@ -44,23 +44,29 @@ export interface Look {
   readonly changes: Changes;
 }
 
-const leftOf = (entry: DirectoryEntry | undefined): Left =>
+export const leftOf = (entry: DirectoryEntry | undefined): Left =>
   entry ? (entry.error ? 'unreadable' : 'there') : 'gone';
 
 /** Throws target_unavailable, target_refused, storage_unavailable. */
 export async function lookAt(deps: UndoDeps, { batch, member, entry }: Somebody): Promise<Look> {
   const way = await wayBack(deps, { target: batch.target, sub: member.sub });
   const fate = fateOf({ batch, member, way, left: leftOf(entry) });
-  const { found } = way;
-  const isTaken = fate.kind === 'go' && fate.mark === 'removing';
-  const { target, idpId: ourIdp } = deps;
-  const changes =
-    isTaken && found && entry && !entry.error ? changesAt({ target, found, entry, ourIdp }) : {};
-  return { way, fate, changes };
+  return { way, fate, changes: takenAway(deps, { way, fate, entry }) };
 }
 
-export type Result =
-  | { readonly kind: 'done'; readonly undone: Undone }
+/** What goes with whoever is removed there; nothing of anybody else's does. */
+export function takenAway(
+  { target, idpId: ourIdp }: Pick<UndoDeps, 'target' | 'idpId'>,
+  { way: { found }, fate, entry }: Omit<Look, 'changes'> & Pick<Somebody, 'entry'>,
+): Changes {
+  const isTaken = fate.kind === 'go' && fate.mark === 'removing';
+  return isTaken && found && entry && !entry.error ? changesAt({ target, found, entry, ourIdp }) : {};
+}
+
+export type Result = { readonly kind: 'done'; readonly undone: Undone } | Ended;
+
+/** It did not go through, or not yet. */
+export type Ended =
   | { readonly kind: 'failed'; readonly problem: UserProblem }
   | {
       readonly kind: 'later';
@@ -93,10 +99,15 @@ export async function takeBack(deps: UndoDeps, held: Held): Promise<Result> {
         return await go(deps, held, { look, mark: fate.mark });
     }
   } catch (error) {
-    if (isFootbridgeError(error, 'storage_unavailable')) throw error;
-    if (!isFootbridgeError(error)) deps.onError?.(error);
-    return resultOf(isFootbridgeError(error) ? error : new FootbridgeError('internal', { cause: error }));
+    return endedBy(error, deps);
   }
+}
+
+/** Throws storage_unavailable on: it says nothing about the person. */
+export function endedBy(error: unknown, { onError }: Pick<UndoDeps, 'onError'>): Ended {
+  if (isFootbridgeError(error, 'storage_unavailable')) throw error;
+  if (!isFootbridgeError(error)) onError?.(error);
+  return resultOf(isFootbridgeError(error) ? error : new FootbridgeError('internal', { cause: error }));
 }
 
 interface Going {
@@ -119,7 +130,7 @@ async function go(deps: UndoDeps, held: Held, { look, mark }: Going): Promise<Re
 }
 
 /** The way back does not end for the sake of a mark in the legacy store; here another try makes up for it. */
-function watched(directory: Directory): { readonly directory: Directory; hasFailed(): boolean } {
+export function watched(directory: Directory): { readonly directory: Directory; hasFailed(): boolean } {
   let failed = false;
   const flag: Directory['flag'] = async (sub, migrated) => {
     try {
@@ -132,7 +143,7 @@ function watched(directory: Directory): { readonly directory: Directory; hasFail
   return { directory: { ...directory, flag }, hasFailed: () => failed };
 }
 
-const NOT_FLAGGED: Result = {
+export const NOT_FLAGGED: Ended = {
   kind: 'later',
   counts: true,
   problem: {
@@ -153,7 +164,7 @@ const UNDER_WAY: UserProblem = {
 };
 
 /** What a refusal says is the target's word on this person; the rest may be otherwise in a moment. */
-function resultOf({ code, message, detail, retryAfterSeconds }: FootbridgeError): Result {
+function resultOf({ code, message, detail, retryAfterSeconds }: FootbridgeError): Ended {
   const problem = { code, sentence: message, ...(detail ? { detail } : {}) };
   switch (code) {
     case 'illegal_transition':

@@ -16,6 +16,7 @@ import { flagLegacy } from '../flagging.ts';
 import type { LedgerRow } from '../ledger.ts';
 import { find, moveParts } from '../ledger.ts';
 import { forgetMailings } from '../mailings/mailings.ts';
+import { forgetKeptOfPhases } from '../phases/return-tally.ts';
 import { forgetCompared } from '../reconcile/compared.ts';
 import type { State } from '../states.ts';
 import { hasTargetUser, LOST_BY_REVERT, nextState } from '../states.ts';
@@ -132,6 +133,7 @@ async function forget(db: Queryable, { target, sub }: At): Promise<void> {
   await forgetCompared(db, target, sub);
   await forgetMailings(db, target, sub);
   await forgetKept(db, sub);
+  await forgetKeptOfPhases(db, target, sub);
   await forgetClaimTokens(db, target, sub);
   await forgetException(db, target, sub);
   await forgetNotices(db, target, sub);

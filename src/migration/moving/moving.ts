@@ -10,17 +10,20 @@ import type { Target, Targets } from '../../targets/target.ts';
 import { flagLegacy } from '../flagging.ts';
 import type { LedgerRow } from '../ledger.ts';
 import { move as moveInLedger } from '../ledger.ts';
+import { comparedPart } from '../reconcile/compared.ts';
+import { digestsOf } from '../reconcile/marks.ts';
 import type { State } from '../states.ts';
 import { isMovable } from '../states.ts';
 import type { EndDeps } from './ends.ts';
 import { failed, moved, postponeOrGiveUp, refusal, withoutWork } from './ends.ts';
 import { alreadyThere } from './found.ts';
 import type { MoveRequest, MoveResult, Mover, Road } from './mover.ts';
+import type { Arrival } from './steps.ts';
 import { arrivalOf, complete, personFor, record, release, standingOf, store } from './steps.ts';
 import { targetUserIdOf } from './target-user.ts';
 import type { Problem } from './target-work.ts';
 import { claimDue, claimWork, finishWork, keepLease, requestPart } from './target-work.ts';
-import type { Moving, StepDeps } from './try.ts';
+import type { Moving, Person, StepDeps } from './try.ts';
 import { done, moveOf } from './try.ts';
 
 export interface MoverDeps extends StepDeps, EndDeps {
@@ -28,6 +31,7 @@ export interface MoverDeps extends StepDeps, EndDeps {
   /** For metrics and the log: how a try ended. `code` says why it did not end at the target. */
   readonly onMove?: (move: {
     readonly target: string;
+    readonly sub: string;
     readonly road: Road;
     readonly result: Exclude<MoveResult['kind'], 'moved'> | 'created' | 'migrated';
     readonly code?: string;
@@ -101,14 +105,14 @@ async function resume(deps: MoverDeps, limit: number, sinceSeconds: number): Pro
 
 /** One try, however it ends; the lease is kept meanwhile. */
 async function run(deps: MoverDeps, moving: Moving): Promise<MoveResult> {
-  const { target, road } = moving.work;
+  const { target, sub, road } = moving.work;
   const start = performance.now();
   const told = (result: MoveResult) => {
     const seconds = (performance.now() - start) / 1_000;
     const code = 'code' in result ? { code: result.code } : {};
     const end =
       result.kind !== 'moved' ? result.kind : result.state === 'created' ? 'created' : ('migrated' as const);
-    deps.onMove?.({ target, road, result: end, ...code, seconds });
+    deps.onMove?.({ target, sub, road, result: end, ...code, seconds });
   };
   const lease = keepLease(moving.db, moving.work);
   try {
@@ -146,6 +150,7 @@ async function attempt(moving: Moving): Promise<MoveResult> {
   const arrival = found ? arrivalOf(found, person, row) : await store(moving, person, row);
   await done(moving, 'stored');
   await record(moving, row, arrival);
+  if (!arrival.found) await compared(moving, person, arrival);
   await done(moving, 'recorded');
   const { now, missing } = await complete(moving, person, arrival);
   if (missing.length > 0) {
@@ -156,6 +161,13 @@ async function attempt(moving: Moving): Promise<MoveResult> {
   await done(moving, 'confirmed');
   await flagAndFinish(moving);
   return moved('migrated', now, missing);
+}
+
+/** Both sides have the same now: whoever compares them later can tell which of them has changed. */
+async function compared({ db, keyring, work }: Moving, { user }: Person, { targetUserId }: Arrival) {
+  const { target, sub } = work;
+  const digests = digestsOf(keyring, target, { ...user, targetUserId });
+  await db.runParts([comparedPart(target, { sub, digests })], 'select 1');
 }
 
 /** The auditor can tell why somebody who is there does not count as moved. */

@@ -259,9 +259,14 @@ export interface ListedWork {
   readonly since: Date;
 }
 
-const LIST = statement(`select target, sub, road, attempts, nullif(due_at, 'infinity') as "dueAt", problem,
-    coalesce(leased_until > now(), false) as "isUnderWay", created_at as since
-  from target_work where $1::text is null or target = $1 order by due_at desc, created_at limit $2`);
+const LISTED = `select target, sub, road, attempts, nullif(due_at, 'infinity') as "dueAt", problem,
+    coalesce(leased_until > now(), false) as "isUnderWay", created_at as since from target_work`;
+const LIST = statement(
+  `${LISTED} where $1::text is null or target = $1 order by due_at desc, created_at limit $2`,
+);
+const OF = statement(`${LISTED} where target = any($1::text[]) and sub = $2`);
+export const workOf = (q: Queryable, targets: readonly string[], sub: string): Promise<ListedWork[]> =>
+  q.run<ListedWork>(OF, [targets, sub]);
 
 /** Those that were given up first. */
 export function listWork(q: Queryable, target: string | undefined, limit: number): Promise<ListedWork[]> {

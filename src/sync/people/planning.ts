@@ -1,9 +1,9 @@
 /** What one person's two sides come to: what is to be written where, in each side's own words. */
+import { APPLIED_VALUES } from '../../legacy/applied-values.ts';
 import type { ApplyField, FieldChange } from '../../legacy/apply.ts';
 import type { Directory } from '../../legacy/directory.ts';
 import type { ProfileField, TargetConnection, TargetGrant } from '../../targets/connection.ts';
 import type { Target } from '../../targets/target.ts';
-import type { User } from '../../user.ts';
 import type { PairSettings } from '../sync-settings.ts';
 import type { Decision, Side } from './deciding.ts';
 import { believesProof, decide } from './deciding.ts';
@@ -138,22 +138,6 @@ function refusedAfter(
   return refused as Refused;
 }
 
-/** What the store has now, as the mapping reads it. */
-const LEGACY_VALUE: Readonly<Record<ApplyField, (user: User) => string | null>> = {
-  username: ({ username }) => username ?? null,
-  email: ({ email }) => email ?? null,
-  emailVerified: ({ emailVerified }) => String(emailVerified),
-  phoneNumber: ({ phoneNumber }) => phoneNumber ?? null,
-  phoneNumberVerified: ({ phoneNumberVerified }) => String(phoneNumberVerified),
-  name: ({ name }) => name ?? null,
-  givenName: ({ givenName }) => givenName ?? null,
-  familyName: ({ familyName }) => familyName ?? null,
-  nickname: ({ nickname }) => nickname ?? null,
-  locale: ({ locale }) => locale ?? null,
-  state: ({ state }) => (state === 'locked' ? null : state),
-  roles: ({ roles }) => JSON.stringify([...roles].sort()),
-};
-
 function appliedFor({ pair, target }: PlanningDeps, person: Person, { toLegacy }: Decision): Plan['applied'] {
   const { user } = person.entry;
   const authority = authorityOf(pair, person.row);
@@ -167,7 +151,7 @@ function appliedFor({ pair, target }: PlanningDeps, person: Person, { toLegacy }
   return Object.fromEntries(
     toLegacy.map((field) => {
       const applied = APPLIED_AS[field];
-      const before = LEGACY_VALUE[applied](user);
+      const before = APPLIED_VALUES[applied](user);
       const { placeholders } = target.users;
       const isPlaceholder =
         (field === 'givenName' && before === placeholders.givenName) ||
