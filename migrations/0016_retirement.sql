@@ -29,3 +29,5 @@ create table receipts (
   receipt text not null                      -- JWS (RFC 7515), compact
 );
 create index receipts_subject on receipts (subject);
+-- Whoever is erased, or wiped of secrets, is looked up by who they are.
+create index sync_conflicts_person on sync_conflicts (target, sub);

@@ -56,12 +56,18 @@ export const ERRORS = {
     409,
     'Nothing can be foreseen before the legacy store was read once: `rollout census`.',
   ],
+  foreign_form: [403, 'This form was not sent by a page of the console. Open the page again.'],
+  confirmation_expired: [
+    409,
+    'What was to be confirmed was shown too long ago. Look at what will happen again.',
+  ],
   role_needed: [403, 'Your role does not allow this.'],
   approval_needed: [403, 'This is dangerous: somebody else has to approve it first.'],
   approval_not_found: [404, 'There is no such request for an approval.'],
   approval_state: [409, 'The request for an approval is decided, used, or has expired.'],
   approval_own: [403, 'Nobody approves what they have asked for themselves.'],
   retirement_state: [409, 'The retirement is not in a state for that.'],
+  already_retired: [410, 'The old login is over: people log in at the new one.'],
   retirement_blocked: [409, 'The legacy store cannot be retired yet.'],
   survey_running: [409, 'Another survey of this store is running.'],
   second_factor_missing: [
@@ -88,6 +94,8 @@ export interface ErrorOptions {
   readonly detail?: string;
   /** Seconds, sent as Retry-After (RFC 9110 section 10.2.3). */
   readonly retryAfterSeconds?: number;
+  /** Further members of the problem document (RFC 9457 section 3.2), for programs. */
+  readonly members?: Readonly<Record<string, string>>;
   readonly cause?: unknown;
 }
 
@@ -97,14 +105,16 @@ export class FootbridgeError extends Error {
   readonly status: number;
   readonly detail: string | undefined;
   readonly retryAfterSeconds: number | undefined;
+  readonly members: Readonly<Record<string, string>>;
 
-  constructor(code: ErrorCode, { detail, retryAfterSeconds, cause }: ErrorOptions = {}) {
+  constructor(code: ErrorCode, { detail, retryAfterSeconds, members = {}, cause }: ErrorOptions = {}) {
     super(ERRORS[code][1], cause === undefined ? undefined : { cause });
     this.name = 'FootbridgeError';
     this.code = code;
     this.status = ERRORS[code][0];
     this.detail = detail;
     this.retryAfterSeconds = retryAfterSeconds;
+    this.members = members;
   }
 }
 
@@ -119,5 +129,6 @@ export function problem(error: FootbridgeError) {
     title: error.message,
     status: error.status,
     code: error.code,
+    ...error.members,
   };
 }

@@ -18,6 +18,8 @@ import { openMover } from './migration/moving/moving.ts';
 import type { Log } from './observability/log.ts';
 import { openLog } from './observability/log.ts';
 import { opSessionParts } from './provider/ending.ts';
+import type { Counts } from './rollout/counts.ts';
+import { openCounts } from './rollout/counts.ts';
 import type { Rollout } from './rollout/rollout.ts';
 import { openRollout } from './rollout/rollout.ts';
 import type { Endings, Recipients } from './sessions/ending/ending.ts';
@@ -51,6 +53,8 @@ export interface Ground {
   readonly mover: Mover;
   /** Who goes when; without plans it says nothing. */
   readonly rollout: Rollout;
+  /** How logins and moves went, until a server stores it. */
+  readonly counts: Counts;
   readonly batches: Batches;
   readonly batchEngine: BatchEngine;
   /** Undefined: only targets write to people. */
@@ -158,7 +162,20 @@ export function openGround(
     await many.close();
     await db.close();
   };
-  const opened = { settings, log, db, keyring, audit, directory, targets, passwords, mover, rollout, queue };
+  const opened = {
+    settings,
+    log,
+    db,
+    keyring,
+    audit,
+    directory,
+    targets,
+    passwords,
+    mover,
+    rollout,
+    counts: openCounts({ db }),
+    queue,
+  };
   return { ...opened, batches, batchEngine, mailer, stores, endings, courier, close };
 }
 

@@ -1,5 +1,6 @@
 /** What a login proves, writes and leads to, whichever face it happened at. */
 import { createHash } from 'node:crypto';
+import type { Counting } from './counting.ts';
 import type { Ground } from './ground.ts';
 import type { CarryingDeps } from './migration/carrying.ts';
 import { carryFor } from './migration/carrying.ts';
@@ -22,6 +23,7 @@ import type { Target } from './targets/target.ts';
 
 /** What logins need of what is opened already. */
 export interface LoginsParts extends Ground {
+  readonly counting: Counting;
   readonly metrics: Metrics;
 }
 
@@ -88,7 +90,7 @@ export function openLogins(
     onError: (error) => log.warn({ error }, 'somebody could not be moved at the login; it goes on by itself'),
   });
   const written = loginWrites(parts, { targetOf, routing });
-  return { ...written, carry, provePassword, links, atLogin, onward, routing };
+  return { ...written, targetOf, carry, provePassword, links, atLogin, onward, routing };
 }
 
 export const unusable =
@@ -112,18 +114,17 @@ export function carrying({ passwords, keyring, metrics, log }: LoginsParts): Car
 
 /** What a login writes, and what it carries to the target that it is for. */
 function loginWrites(
-  { targets, keyring, directory, audit, rollout }: LoginsParts,
+  { targets, keyring, directory, audit, rollout, counting }: LoginsParts,
   {
     targetOf,
     routing,
   }: { readonly targetOf: (clientId: string) => Target | undefined; readonly routing: Routing },
 ): Pick<FrontOptions, 'ticket' | 'loginParts' | 'ledgerStatePart'> {
   /** Without a plan nobody is read; somebody who cannot be read now has been read a moment ago. */
-  const stays = async (target: Target, sub: string, clientId: string) => {
-    if (!(await rollout.isPlanned(target.name))) return false;
+  const where = async (target: Target, sub: string, clientId: string) => {
+    if (!(await rollout.isPlanned(target.name))) return undefined;
     const user = await directory.userBySub(sub);
-    const app = targets.byClient(clientId) ? undefined : clientId;
-    return user !== undefined && routing.stays(target.name, user, app);
+    return user && routing.where(target.name, user, targets.byClient(clientId) ? undefined : clientId);
   };
   return {
     ledgerStatePart: (sub, clientId) => {
@@ -133,13 +134,18 @@ function loginWrites(
     ticket: async ({ sub, clientId, startedAt, sessionUid }) => {
       const target = targets.byClient(clientId);
       if (!target || startedAt + target.ticketSeconds < Date.now() / 1000) return undefined;
-      if (await stays(target, sub, clientId)) return undefined;
+      if ((await where(target, sub, clientId))?.decision === 'stay') return undefined;
       const loginId = createHash('sha256').update(sessionUid).digest('base64url').slice(0, 22);
       return issueTicket(keyring, { sub, clientId, authTime: startedAt, loginId });
     },
-    loginParts: async ({ user: sub, clientId, amr }) => {
+    loginParts: async ({ user: sub, clientId, amr, by }) => {
       const target = targetOf(clientId);
-      if (!target || (await stays(target, sub, clientId))) return [];
+      const decided = target && (await where(target, sub, clientId));
+      if (by !== 'session') {
+        const path = by === 'recognised' ? by : targets.byClient(clientId) ? 'brokered' : 'facade';
+        counting.login({ target: target?.name, app: clientId, phase: decided?.phase, path, outcome: 'ok' });
+      }
+      if (!target || decided?.decision === 'stay') return [];
       const legacyId = directory.legacyIdOf(sub) ?? sub;
       return proveParts({ target: target.name, sub, legacyId, amr, subject: audit.pseudonym(sub) });
     },

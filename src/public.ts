@@ -1,5 +1,6 @@
 /** The public listener: the provider with its login pages, and the routes of the other rooms. */
 import { nowSeconds } from './clock.ts';
+import type { Counting } from './counting.ts';
 import type { Ground } from './ground.ts';
 import { carrying, openLogins, unusable } from './logins.ts';
 import { claimRoutes } from './migration/claim-tokens/claim-routes.ts';
@@ -7,6 +8,7 @@ import { dropInsRoutes } from './migration/drop-ins/drop-ins-routes.ts';
 import { ensureRoutes } from './migration/ensure-routes.ts';
 import { hooksRoutes } from './migration/hooks/hooks-routes.ts';
 import { migrationRoutes } from './migration/migration-routes.ts';
+import { followRetirements } from './migration/retiring/following.ts';
 import { routingRoutes } from './migration/routing-routes.ts';
 import type { Metrics } from './observability/metrics.ts';
 import { countTurns } from './observability/sync-metrics.ts';
@@ -16,6 +18,7 @@ import { openFront } from './provider/front.ts';
 import { loadKeys } from './provider/keys.ts';
 import { openPages } from './provider/pages/index.ts';
 import { openScopes } from './provider/request-scope.ts';
+import { userUnlessOver } from './provider/retired.ts';
 import { Throttle } from './provider/throttle.ts';
 import { openSelfLinking } from './self-linking.ts';
 import { peekOffer, takeOffer } from './sessions/hand-overs.ts';
@@ -30,6 +33,7 @@ import {
   checkRegularly,
   followBatches,
   followKeys,
+  followPlans,
   linkRegularly,
   resumeRegularly,
   sweepRegularly,
@@ -37,13 +41,27 @@ import {
 
 export interface PublicParts extends Ground {
   readonly metrics: Metrics;
+  readonly counting: Counting;
   readonly watch: Watch;
   readonly closers: (() => Promise<void> | void)[];
 }
 
 /** Opens the public listener's handler, with the work that goes on behind it. */
 export async function openPublic(parts: PublicParts): Promise<Front> {
-  const { settings, db, keyring, audit, directory, targets, passwords, metrics, watch, log, closers } = parts;
+  const {
+    settings,
+    db,
+    keyring,
+    audit,
+    directory,
+    targets,
+    passwords,
+    metrics,
+    counting,
+    watch,
+    log,
+    closers,
+  } = parts;
   const { provider } = settings;
   const scopes = openScopes();
   const beside = openSideBySide({ ...parts, scopes });
@@ -66,6 +84,12 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
   closers.push(() => beside.courier.close());
   const onError = (error: unknown, where: string) => log.error({ error, where }, 'a request failed');
   const offers: Offers = { peek: (token) => peekOffer(db, token), take: (what) => takeOffer(db, what) };
+  const retired = await followRetirements({
+    db,
+    targets: settings.targets.map(({ name }) => name),
+    onError: (error) => log.debug({ error }, 'whose old login is over could not be read'),
+  });
+  closers.push(() => retired.close());
   const options: Parameters<typeof openFront>[0] = {
     settings: provider,
     keyring,
@@ -77,7 +101,8 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
     pages: openPages(settings.pages),
     backchannel,
     failureFloorMs: provider.login.failureFloorMs,
-    userBySub: directory.userBySub,
+    userBySub: userUnlessOver(directory.userBySub, retired),
+    retired: { retired, targets: targets.all, targetOf: logins.targetOf, links },
     ledgerStatePart: logins.ledgerStatePart,
     ticket: logins.ticket,
     loginParts: logins.loginParts,
@@ -94,7 +119,10 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
     storageUp: () => watch.up,
     onError,
     onUnusableRecord: unusable(parts),
-    onProof: (result) => metrics.logins.inc({ result }),
+    onProof: (result, clientId) => {
+      if (result !== 'outage') metrics.logins.inc({ result });
+      counting.proof(result, { clientId, target: logins.targetOf(clientId)?.name });
+    },
     onRequest: ({ route, status, seconds }) =>
       metrics.requests.observe({ route, status: String(status) }, seconds),
     routers: ({ resolveToken }) => [
@@ -199,6 +227,7 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
   closers.push(sweepRegularly(parts, throttle));
   closers.push(resumeRegularly(parts));
   closers.push(followBatches(parts.batchEngine));
+  closers.push(followPlans(parts));
   closers.push(checkRegularly(parts, beside));
   closers.push(linkRegularly(parts, selfLinking));
   closers.push(linkRegularly(parts, twoWay));

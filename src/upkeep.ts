@@ -1,7 +1,11 @@
 /** What a node does by itself while it runs: it follows rotated keys and sweeps what has expired. */
+import { sweepConsole } from './admin/console/sweeper.ts';
+import { daysRound, forecastRound } from './admin/forecast/foreseeing.ts';
 import type { Settings } from './config.ts';
+import type { Ground } from './ground.ts';
 import type { BatchEngine } from './migration/batch/engine.ts';
 import type { Mover } from './migration/moving/mover.ts';
+import { phaseStandings } from './migration/phase-standings.ts';
 import { sweep, sweepMigration } from './migration/sweeper.ts';
 import type { Log } from './observability/log.ts';
 import type { Front } from './provider/front.ts';
@@ -9,6 +13,13 @@ import { loadKeys } from './provider/keys.ts';
 import { SWEEP_LOOKUP_RATES } from './provider/lookup-rate.ts';
 import { sweepRecords } from './provider/records.ts';
 import type { Throttle } from './provider/throttle.ts';
+import { lastCensus, SWEEP_CENSUSES } from './rollout/census.ts';
+import { censusRound } from './rollout/census-reading.ts';
+import { SWEEP_COUNTS } from './rollout/counts.ts';
+import { SWEEP_DAYS } from './rollout/days.ts';
+import { openFigures } from './rollout/figures.ts';
+import { rolloutRound } from './rollout/round.ts';
+import { SWEEP_SUPPORT } from './rollout/support.ts';
 import type { SelfLinking } from './self-linking.ts';
 import type { LegacySessions } from './sessions/legacy-sessions.ts';
 import type { PeopleWatch } from './sessions/people-watch.ts';
@@ -26,6 +37,7 @@ export interface UpkeepDeps {
 }
 
 const SWEEP_EVERY_MS = 60_000;
+const SWEEP_ROLLOUT = [SWEEP_COUNTS, SWEEP_SUPPORT, SWEEP_DAYS, SWEEP_CENSUSES];
 
 /** Rotated keys reach every node within `keys.refreshSeconds`, without a restart. */
 export function followKeys(
@@ -56,6 +68,8 @@ export function sweepRegularly({ db, log, settings }: UpkeepDeps, throttle: Thro
       await sweepSessions(db, settings.sessions);
       await sweepSync(db, settings.sync);
       await sweep(db, SWEEP_LOOKUP_RATES);
+      await sweepConsole(db);
+      for (const statement of SWEEP_ROLLOUT) await sweep(db, statement);
       await throttle.sweep();
     } catch (error) {
       log.debug({ error }, 'nothing was swept');
@@ -77,6 +91,42 @@ export const resumeRegularly = ({ mover, log }: Pick<UpkeepDeps, 'log'> & { read
   regularly(RESUME_EVERY_MS, () => mover.resume(undefined, LEFT_SECONDS), {
     onError: (error) => log.debug({ error }, 'no move was gone on with'),
   });
+
+/** Figures of a few seconds are what a kill costs. */
+const FLUSH_EVERY_MS = 5_000;
+/** Phases start, are finished and paused by themselves within this time. */
+const PLAN_EVERY_MS = 30_000;
+/** A census is read a thousand people at a time. */
+const CENSUS_EVERY_MS = 5_000;
+const DAYS_EVERY_MS = 300_000;
+
+/** What rollout plans do by themselves, and what is written down of them. Nothing of it where there is no plan. */
+export function followPlans({
+  db,
+  rollout,
+  counts,
+  directory,
+  log,
+}: Pick<Ground, 'db' | 'rollout' | 'counts' | 'directory' | 'log'>): () => Promise<void> {
+  const figuresOf = openFigures({ db, standingsOf: phaseStandings, censusOf: lastCensus });
+  const onError = (error: unknown, target?: string) =>
+    log.debug({ error, target }, 'what the rollout plan does by itself waits');
+  const rounds = [
+    regularly(FLUSH_EVERY_MS, () => counts.flush(), { onError }),
+    regularly(PLAN_EVERY_MS, () => rolloutRound({ db, rollout, figuresOf, log }), { onError }),
+    regularly(CENSUS_EVERY_MS, () => censusRound({ db, people: directory, onError }), { onError }),
+    regularly(DAYS_EVERY_MS, () => noteAndForesee({ db, onError }), { onError }),
+  ];
+  return async () => {
+    await Promise.all(rounds.map((stop) => stop()));
+    await counts.flush().catch(onError);
+  };
+}
+
+async function noteAndForesee(deps: Parameters<typeof daysRound>[0]): Promise<void> {
+  await daysRound(deps);
+  await forecastRound(deps);
+}
 
 /** Batches that are running are worked on by every node; whoever stops it waits for the calls that are under way. */
 export function followBatches(engine: BatchEngine): () => Promise<void> {

@@ -27,6 +27,10 @@ export interface TargetLinks {
   linkFor(target: string, user: User): Promise<TargetLink>;
   /** The target's `loginUrl` with the login hint in it. Never throws, and waits for the target only a moment. */
   hrefFor(target: Target, user: User, known: KnownThere): Promise<string>;
+  /** The same of somebody whom nobody looks up in the legacy store: without a hint where nothing is known. */
+  hrefOf(target: Target, known: KnownThere): Promise<string>;
+  /** Without any. */
+  plainHref(target: Target): string;
 }
 
 export interface TargetLinksDeps {
@@ -46,16 +50,23 @@ const MARK = '{login_hint}';
 
 export function openTargetLinks({ db, targets, issuer, deadlineMs }: TargetLinksDeps): TargetLinks {
   const names = new LoginNames(deadlineMs ?? DEADLINE_MS);
+  const hintFor = async ({ name }: Target, { loginName, targetUserId, typed }: KnownThere) => {
+    const connection = targets.connection(name);
+    // Whoever only types a name learns no address from us.
+    return loginName ?? (await names.ask(connection, name, targetUserId ?? undefined)) ?? typed;
+  };
   const hrefFor = async (target: Target, user: User, known: KnownThere) => {
     if (!wantsHint(target)) return target.loginUrl;
-    const { loginName, targetUserId, typed } = known;
-    const connection = targets.connection(target.name);
-    const asked = loginName ?? (await names.ask(connection, target.name, targetUserId ?? undefined));
-    // Whoever only types a name learns no address from us.
-    return withHint(target.loginUrl, asked ?? typed ?? user.email ?? usernameOf(user));
+    return withHint(target.loginUrl, (await hintFor(target, known)) ?? user.email ?? usernameOf(user));
   };
+  const plainHref = ({ loginUrl }: Target) => loginUrl.replaceAll(MARK, '');
   return {
     hrefFor,
+    plainHref,
+    hrefOf: async (target, known) => {
+      const hint = wantsHint(target) ? await hintFor(target, known) : undefined;
+      return hint === undefined ? plainHref(target) : withHint(target.loginUrl, hint);
+    },
     linkFor: async (name, user) => {
       const target = targets.byName(name);
       if (!target) return { name, href: issuer };

@@ -33,6 +33,8 @@ import { createProvider } from './provider.ts';
 import type { PageRenderer } from './rendering.ts';
 import { renderer, renderings } from './rendering.ts';
 import { RaceLost, RequestScope } from './request-scope.ts';
+import type { RetiredParts } from './retired.ts';
+import { retiredFacade } from './retired.ts';
 import { signedInElsewhere } from './signed-in-elsewhere.ts';
 
 /** What logins need and the front makes. */
@@ -58,11 +60,15 @@ export interface FrontOptions
   readonly offers?: Offers;
   /** Other rooms' routes on the public listener. */
   readonly routers: (door: ProviderDoor) => readonly Router[];
+  /** Whose old login is over, and where their people go; absent: nobody's. */
+  readonly retired?: RetiredParts;
   /** What a proved login writes in the same statement as its code. */
   readonly loginParts: (login: {
     user: string;
     clientId: string;
     amr: readonly string[];
+    /** A login at our pages, at an old app that we asked, or a session that was there already. */
+    by: 'login' | 'recognised' | 'session';
   }) => Promise<readonly Part[]>;
   /** False while our database is known to be down: then only discovery and keys answer. */
   readonly storageUp: () => boolean;
@@ -133,6 +139,7 @@ function build(options: FrontOptions, keys: ProviderKeys): ReturnType<Provider['
   use(cacheHeaders(options));
   use(nothingToEnd(options, { renderPage: render.page, claimPages }));
   use(unitOfWork(options));
+  if (options.retired) use(overFor(options, options.retired, { provider, renderPage: render.page }));
   const { middlewares, routers } = signedInElsewhere(options, {
     provider,
     cookieKeys: keys.cookie,
@@ -148,6 +155,18 @@ function build(options: FrontOptions, keys: ProviderKeys): ReturnType<Provider['
   }
   return provider.callback();
 }
+
+const overFor = (
+  { settings, db, claiming, jwtIdpTarget }: FrontOptions,
+  retired: RetiredParts,
+  made: { readonly provider: Provider; readonly renderPage: PageRenderer },
+): Middleware =>
+  retiredFacade({
+    ...{ ...retired, ...made, db, jwtIdpTarget },
+    issuer: settings.issuer,
+    clients: settings.clients,
+    claimTargets: claiming?.claimTokens.map(({ target }) => target) ?? [],
+  });
 
 function claimPagesOf(
   options: FrontOptions,
@@ -169,7 +188,7 @@ function handOverRoutes(
   if (!jwtIdp || !target) return [];
   // A session that is already there is the proof, ours or the legacy system's: nobody has typed anything (RFC 8176).
   const prove = async (user: string) =>
-    proveNow(db, await loginParts({ user, clientId: JWT_IDP_CLIENT, amr: [] }));
+    proveNow(db, await loginParts({ user, clientId: JWT_IDP_CLIENT, amr: [], by: 'session' }));
   return [jwtIdpRoutes({ ...made, settings: jwtIdp, target, issuer, lifetimes, keyring, directory, prove })];
 }
 

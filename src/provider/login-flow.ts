@@ -162,7 +162,10 @@ export class LoginFlow {
       const href = (await lookups.take(ctx.ip))
         ? await onward?.movedBefore(lead, username, clientId)
         : undefined;
-      if (href !== undefined) return goOn(ctx, href);
+      if (href !== undefined) {
+        this.#options.onProof?.('moved', clientId);
+        return goOn(ctx, href);
+      }
     } catch (error) {
       return this.#outage(ctx, interaction, { username, error });
     }
@@ -215,7 +218,7 @@ export class LoginFlow {
   }
 
   async #answer(ctx: Context, interaction: Interaction, { proof, remember, refuse }: Tried): Promise<void> {
-    this.#options.onProof?.(proof.kind);
+    this.#options.onProof?.(proof.kind, String(interaction.params.client_id));
     switch (proof.kind) {
       case 'wrong':
         return refuse('wrong', 401);
@@ -264,6 +267,7 @@ export class LoginFlow {
         ? 'overloaded'
         : undefined;
     if (!problem) throw error;
+    this.#options.onProof?.('outage', String(interaction.params.client_id));
     const retryAfterSeconds = (error as FootbridgeError).retryAfterSeconds ?? RETRY_DEFAULT_SECONDS;
     ctx.set('Retry-After', String(retryAfterSeconds));
     this.#pages.login(ctx, interaction, { ...typed, problem, retryAfterSeconds }, 503);

@@ -22,7 +22,7 @@ export interface LoginRoutesOptions extends LoginDeps {
   readonly renderPage: (ctx: Context, page: Page, status?: number) => void;
   readonly clientName: (clientId: string) => string | undefined;
   /** For metrics: how each try ended. */
-  readonly onProof?: (kind: Proof['kind']) => void;
+  readonly onProof?: (kind: Proof['kind'] | 'outage', clientId: string) => void;
   /** Where those who have moved for good are sent. Throws storage_unavailable. */
   readonly targetLink: (target: string, user: User) => Promise<TargetLink> | TargetLink;
   /** People who go on to a target while they log in; absent: nobody does. */

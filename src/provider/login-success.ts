@@ -35,13 +35,15 @@ export function onSuccess(provider: Provider, options: SuccessOptions & { readon
     const { accountId: sub, amr = [] } = session;
     const scope = scopes.getStore();
     // Whoever comes to a target by a session that is there already is known to it from now on, too.
-    scope?.alsoOnce(() => loginParts({ user: sub, clientId, amr }));
-    if (result?.login?.accountId) {
+    const isRecognised = isFresh(session.uid, settings.lifetimes.interactionSeconds);
+    const by = result?.login?.accountId ? 'login' : isRecognised ? 'recognised' : 'session';
+    scope?.alsoOnce(() => loginParts({ user: sub, clientId, amr, by }));
+    if (by === 'login') {
       const login = entities.Interaction?.uid;
       if (legacySessions && login !== undefined)
         scope?.also(tiePart(recordKey('uid', login), recordKey('uid', session.uid)));
       loggedOut.clear(ctx as unknown as Context);
-    } else if (isFresh(session.uid, settings.lifetimes.interactionSeconds)) {
+    } else if (by === 'recognised') {
       const elsewhere: SignedInElsewhere = { sub, clientId, amr };
       if (ctx.oidc.params?.prompt !== 'none' || !options.onward?.leadsTo(clientId))
         ctx.state.signedInElsewhere = elsewhere;

@@ -172,4 +172,4 @@ const EPSILON = 1e-9;
 const tenths = (value: number) => `${(value / 10).toLocaleString('en', { maximumFractionDigits: 1 })} %`;
 /** Nothing is told to be reached that is not, and nothing to be within a limit that it has passed. */
 const percent = (share: number) => tenths(Math.floor(share * 1_000 + EPSILON));
-const percentUp = (share: number) => tenths(Math.ceil(share * 1_000 - EPSILON));
+const percentUp = (share: number) => tenths(Math.max(0, Math.ceil(share * 1_000 - EPSILON)));

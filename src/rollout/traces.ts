@@ -8,7 +8,7 @@ export const rolloutTraces: readonly Trace[] = [
     holds: 'Which phase of the rollout they belong to.',
     rows: `sub = ${SUB}`,
     hidden: ['back_detail', 'back_lease'],
-    secret: { where: "back_detail ? 'kept'", set: "back_detail = back_detail - 'kept'", isOfAll: true },
+    secret: { where: "back_detail ? 'kept'", set: "back_detail = back_detail - 'kept'" },
   },
   {
     place: 'rollout_plans',

@@ -202,7 +202,9 @@ async function unsealedRecords(tx: Queryable, last: LastSeal | undefined) {
 const ONE_SNAPSHOT = statement('set transaction isolation level repeatable read, read only');
 /** An auditor has time; each of the statements may run through the whole log. */
 const NO_TIMEOUT = statement('set local statement_timeout = 0');
-export const SEALS_AFTER = statement('select * from audit_seals where seq > $1::bigint order by seq limit 10');
+export const SEALS_AFTER = statement(
+  'select * from audit_seals where seq > $1::bigint order by seq limit 10',
+);
 const RECORDS_BY_ID = statement(`select ${RECORD_TEXT} from audit_log where id = any($1::bigint[])`);
 const UNSEALED = statement(`
   select (tx, id) > ($1::xid8, $2::bigint) and id > $3::bigint as waiting, count(*)::int as count,

@@ -79,6 +79,28 @@ export const endReading = async (q: Queryable, campaign: string): Promise<void> 
   await q.run(READ, [campaign]);
 };
 
+const LIST =
+  statement(`select campaign, target, begun_at as "begunAt", started_at as "lastSentAt", read_at as "readAt"
+  from mailing_campaigns where $1::text is null or target = $1
+  order by greatest(begun_at, started_at) desc, campaign limit $2`);
+
+export interface ListedCampaign {
+  readonly campaign: string;
+  readonly target: string;
+  readonly begunAt: Date;
+  /** Of its letters; null: none went out yet. */
+  readonly lastSentAt: Date | null;
+  /** Everybody was looked at. */
+  readonly readAt: Date | null;
+}
+
+/** Those in which something happened last first. */
+export const listCampaigns = (
+  q: Queryable,
+  target: string | undefined,
+  limit: number,
+): Promise<ListedCampaign[]> => q.run<ListedCampaign>(LIST, [target ?? null, limit]);
+
 const TAKE = statement(`insert into mailing_campaigns as c (campaign, target, plan, lease, leased_until)
     values ($1::text, $2::text, $3::jsonb, $4::text, now() + make_interval(secs => $5::float8))
   on conflict (campaign) do update set lease = excluded.lease, leased_until = excluded.leased_until

@@ -232,6 +232,18 @@ export function countMailings(q: Queryable, campaign: string): Promise<MailingCo
   return q.run<MailingCount>(COUNTS, [campaign]);
 }
 
+const UNDELIVERED =
+  statement(`select campaign, target, remedy, state, problem->>'code' as code, count(*)::int as users,
+    (array_agg(sub order by sub))[1:5] as examples, min(batch) as batch
+  from mailings where state in ('failed', 'unsure') group by 1, 2, 3, 4, 5 order by users desc, campaign limit $1`);
+/** Of all campaigns, batches' too: what was not sent, or nobody knows whether it was. */
+export const undelivered = (
+  q: Queryable,
+  limit: number,
+): Promise<
+  (MailingCount & Pick<Mailing, 'campaign' | 'target' | 'remedy'> & { readonly batch: string | null })[]
+> => q.run(UNDELIVERED, [limit]);
+
 const BY_DAY = statement(`with told as (
     select 'enrolled' as what, enrolled_at as at from mailings
       where target = $1 and batch is null and ($2::text is null or campaign = $2) and enrolled_at > now() - make_interval(days => $3)
@@ -250,6 +262,15 @@ export const campaignCounts = (
     days,
   }: { readonly target: string; readonly campaign?: string | undefined; readonly days: number },
 ): Promise<MailingDay[]> => q.run<MailingDay>(BY_DAY, [target, campaign ?? null, days]);
+
+const OPEN = statement(`select campaign, count(*)::int as letters from mailings
+  where target = $1 and state in ('waiting', 'sending') group by campaign order by campaign`);
+
+/** Letters that are still to be sent, by campaign. */
+export const openMailings = (
+  q: Queryable,
+  target: string,
+): Promise<{ readonly campaign: string; readonly letters: number }[]> => q.run(OPEN, [target]);
 
 /** After a year nobody asks who got which mail. Campaigns that are still under way are left alone. */
 export const SWEEP_MAILINGS =

@@ -184,3 +184,15 @@ export async function doneRun(q: Queryable, id: string): Promise<DoneRun> {
     detail: `There is no finished verification ${id}: verify again, and repair by the new plan.`,
   });
 }
+
+const LAST_WHOLE = statement(`select report from reconciliations
+  where target = $1 and state = 'done' and report is not null and settings->>'batch' is null
+  order by finished_at desc limit 1`);
+
+/** Of the last comparison of everybody; undefined: there is none. */
+export async function lastWholeReport(
+  q: Queryable,
+  target: string,
+): Promise<ReconciliationReport | undefined> {
+  return (await q.run<{ report: ReconciliationReport }>(LAST_WHOLE, [target]))[0]?.report;
+}
