@@ -8,6 +8,8 @@ import { parse } from 'yaml';
 import { ZodError } from 'zod';
 import type { Operation } from './admin/operation.ts';
 import { operations } from './admin/operations/index.ts';
+import type { Who } from './admin/perform.ts';
+import { perform } from './admin/perform.ts';
 import { ConfigError, configSchema, loadConfig, showConfig } from './config.ts';
 import { FootbridgeError } from './errors.ts';
 import { hashCommand } from './hash-command.ts';
@@ -175,13 +177,19 @@ function addOperation(
     const input = operation.input.parse({ ...options, ...given });
     const progress = progressLine();
     const interrupt = operation.interruptible && onInterrupt();
-    const output = await atDesk(config, (desk) =>
-      operation.run(desk, input, {
-        execute: execute === true,
-        onProgress: progress.show,
-        ...(interrupt ? { signal: interrupt.signal } : {}),
-      }),
-    ).finally(() => {
+    const run = (): Promise<unknown> => {
+      // It has to work where there is neither a configuration nor a database.
+      if (operation.runOffline && operation.offline?.(input)) return operation.runOffline(input);
+      return atDesk(config, (desk, who) =>
+        perform(desk, operation, {
+          ...{ input, who },
+          execute: execute === true,
+          onProgress: progress.show,
+          ...(interrupt ? { signal: interrupt.signal } : {}),
+        }),
+      );
+    };
+    const output = await run().finally(() => {
       interrupt?.end();
       progress.end();
     });
@@ -196,13 +204,14 @@ function addOperation(
 
 async function atDesk<T>(
   configFile: string,
-  work: (desk: import('./admin/operation.ts').Desk) => Promise<T>,
+  work: (desk: import('./admin/operation.ts').Desk, who: Who) => Promise<T>,
 ): Promise<T> {
   const { openDesk } = await import('./desk.ts');
-  const actor = process.env.USER ?? 'cli';
-  const { desk, close } = await openDesk(loadConfig(configFile), { actor, configFile });
+  // Whoever may read the configuration has our database: a lesser role would be one in name only.
+  const who: Who = { name: process.env.SUDO_USER ?? process.env.USER ?? 'cli', role: 'admin' };
+  const { desk, close } = await openDesk(loadConfig(configFile), { actor: who.name, configFile });
   try {
-    return await work(desk);
+    return await work(desk, who);
   } finally {
     await close();
   }

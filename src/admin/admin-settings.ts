@@ -1,5 +1,6 @@
 /** Settings of the operator's desk: who may do what, and how operators sign in at the console. */
 import { z } from 'zod';
+import type { Secret } from '../settings.ts';
 import { count, httpOrigin, httpUrl, secret } from '../settings.ts';
 import { ROLES } from './operation.ts';
 
@@ -7,6 +8,13 @@ const name = z
   .string()
   .regex(/^[\w.@+-]{1,80}$/, { error: 'expected up to 80 letters, digits and . @ + - _' });
 const values = z.array(z.string().min(1).max(200)).max(100).default([]);
+
+/** Who has two names could be their own second pair of eyes. */
+function areTheirOwn(all: readonly { readonly name: string; readonly token: Secret }[]): boolean {
+  const names = all.map(({ name }) => name.toLowerCase());
+  const values = all.map(({ token }) => token.reveal());
+  return !names.includes('api') && [names, values].every((some) => new Set(some).size === all.length);
+}
 
 const signIn = z
   .strictObject({
@@ -55,6 +63,9 @@ export const adminSettings = z.strictObject({
     )
     .max(100)
     .default([])
+    .refine(areTheirOwn, {
+      error: 'each token needs a name and a value of its own, and none is called api',
+    })
     .describe('Further tokens of the API, each with a name and a role.'),
   fourEyes: z
     .boolean()

@@ -1,4 +1,4 @@
-/** The private listener: health, metrics, OpenAPI, and every operation over HTTP. Never reachable from outside. */
+/** The private listener: health, metrics, OpenAPI, the console, and every operation over HTTP. Never reachable from outside. */
 import Router from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import Koa from 'koa';
@@ -8,14 +8,22 @@ import { FootbridgeError, problem } from '../errors.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { Secret } from '../settings.ts';
 import type { Keyring } from '../store/encryption.ts';
+import type { AdminSettings } from './admin-settings.ts';
+import type { Console } from './console/console-routes.ts';
 import type { Desk } from './operation.ts';
 import { operations } from './operations/index.ts';
+import type { Who } from './perform.ts';
+import { perform } from './perform.ts';
 
 export interface PrivateOptions {
   readonly desk: Desk;
   readonly keyring: Keyring;
+  /** Of `api`, an admin. */
   readonly token: Secret | undefined;
+  readonly tokens?: AdminSettings['tokens'];
   readonly metrics: Metrics;
+  /** What is below /admin, for people. */
+  readonly console?: Pick<Console, 'middleware'>;
   readonly openApi: () => object;
   /** Each named part and whether it is well; only `required` ones make the node not ready. */
   readonly health: () => Promise<{ ready: boolean; parts: Record<string, string> }>;
@@ -41,16 +49,17 @@ export function privateApp(options: PrivateOptions): Koa {
     ctx.body = options.openApi();
   });
   for (const operation of operations) {
-    router.post(`/admin/api/${operation.name.replaceAll(' ', '/')}`, authenticated(options), async (ctx) => {
+    router.post(`/admin/api/${operation.name.replaceAll(' ', '/')}`, async (ctx) => {
+      const who = whoAsks(options, ctx.get('authorization'));
       const body = await readJson(ctx as Context);
       const { execute = false, ...input } = body;
       const parsed = operation.input.safeParse(input);
       if (!parsed.success) throw new FootbridgeError('bad_request', { detail: describe(parsed.error) });
-      ctx.body = await operation.run({ ...options.desk, actor: 'api' }, parsed.data, {
-        execute: execute === true,
-      });
+      const asked = { input: parsed.data, who, execute: execute === true };
+      ctx.body = await perform(options.desk, operation, asked);
     });
   }
+  if (options.console) app.use(options.console.middleware);
   app.use(answerErrors);
   app.use(router.routes() as Middleware);
   return app;
@@ -72,12 +81,14 @@ const answerErrors: Middleware = async (ctx, next) => {
   }
 };
 
-function authenticated({ token, keyring }: PrivateOptions): Middleware {
-  return async (ctx, next) => {
-    const given = /^Bearer (.+)$/.exec(ctx.get('authorization'))?.[1];
-    if (!token || !given || !keyring.equal(given, token.reveal())) throw new FootbridgeError('unauthorized');
-    await next();
-  };
+/** Compared with every token, so that the time says nothing of which one it was. Throws unauthorized. */
+function whoAsks({ token, tokens = [], keyring }: PrivateOptions, authorization: string): Who {
+  const given = /^Bearer (.+)$/.exec(authorization)?.[1];
+  const known = [...(token ? [{ name: 'api', role: 'admin' as const, token }] : []), ...tokens];
+  const fitting = known.filter((one) => keyring.equal(given ?? '', one.token.reveal()));
+  const [who] = given ? fitting : [];
+  if (!who) throw new FootbridgeError('unauthorized');
+  return { name: who.name, role: who.role };
 }
 
 async function readJson(ctx: Context): Promise<Record<string, unknown>> {

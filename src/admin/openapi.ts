@@ -1,5 +1,6 @@
 /** `/openapi.json` (OpenAPI 3.1), generated from the schemas that check the requests. */
 import { z } from 'zod';
+import type { ErrorCode } from '../errors.ts';
 import { ERRORS } from '../errors.ts';
 import { claimOperations } from '../migration/claim-tokens/claim-routes.ts';
 import { dropInOperations } from '../migration/drop-ins/drop-ins-routes.ts';
@@ -15,6 +16,7 @@ import { passwordCheckOperations } from '../sync/passwords/check-routes.ts';
 import { webhooksOperations } from '../sync/webhooks-routes.ts';
 import type { Operation } from './operation.ts';
 import { operations } from './operations/index.ts';
+import { roleFor } from './perform.ts';
 
 type Json = Record<string, unknown>;
 
@@ -46,6 +48,10 @@ const PROBLEM = {
     title: { type: 'string' },
     status: { type: 'integer' },
     code: { type: 'string' },
+    approval: {
+      type: 'string',
+      description: 'With `approval_needed`: the number of the request that waits.',
+    },
   },
 };
 
@@ -59,10 +65,11 @@ export function openApiDocument(issuer: string): Json {
   for (const operation of operations) {
     add(`/admin/api/${operation.name.replaceAll(' ', '/')}`, 'post', {
       summary: operation.summary,
+      description: `Role: ${roleFor(operation)}.${operation.danger ? ' Dangerous: somebody else approves it first.' : ''}`,
       tags: ['operator (private listener)'],
       security: [{ operator: [] }],
       requestBody: { content: { 'application/json': { schema: bodyOf(operation) } } },
-      responses: { 200: { description: 'Done.' }, ...problemsFor(['unauthorized', 'bad_request']) },
+      responses: { 200: { description: 'Done.' }, ...problemsFor(problemsOf(operation)) },
     });
   }
   return {
@@ -101,6 +108,9 @@ export function openApiDocument(issuer: string): Json {
     },
   };
 }
+
+const problemsOf = ({ danger }: Operation) =>
+  ['unauthorized', 'bad_request', 'role_needed', ...(danger ? ['approval_needed'] : [])] as ErrorCode[];
 
 const EXECUTE = {
   type: 'boolean',

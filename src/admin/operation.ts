@@ -3,6 +3,7 @@
  * with `changes: true` is a dry run unless told to execute.
  */
 import type { z } from 'zod';
+import type { SettingNode } from '../config-sources.ts';
 import type { Passwords } from '../credentials/passwords.ts';
 import type { Directory } from '../legacy/directory.ts';
 import type { Mailer } from '../mail/mailer.ts';
@@ -11,6 +12,7 @@ import type { BatchEngine } from '../migration/batch/engine.ts';
 import type { ClaimTokenSettings } from '../migration/claim-tokens/claim-settings.ts';
 import type { Mover } from '../migration/moving/mover.ts';
 import type { ReconcileParts } from '../migration/reconcile/parts.ts';
+import type { Health } from '../observability/health.ts';
 import type { SessionLifetimes } from '../provider/session-lives.ts';
 import type { Rollout } from '../rollout/rollout.ts';
 import type { Endings } from '../sessions/ending/ending.ts';
@@ -51,6 +53,8 @@ export interface Desk {
   readonly claimTokens: readonly ClaimTokenSettings[];
   /** The provider's issuer: links of ours begin with it. */
   readonly issuer: string;
+  /** Under which browsers reach the console. */
+  readonly consoleOrigin?: string;
   /** Of the provider's sessions. */
   readonly lifetimes: SessionLifetimes;
   /** How the directory is set up, as plain data. */
@@ -60,6 +64,8 @@ export interface Desk {
   readonly keepKeysSeconds: number;
   /** Who is at the desk, for the audit log. */
   readonly actor: string;
+  /** What they may do; absent where nobody asked (`perform` says it): they may decide nothing for others. */
+  readonly role?: Role;
   /** What comparing both sides needs. */
   readonly reconcile?: ReconcileParts;
   /** On the command line only: elsewhere no file is read or written. */
@@ -68,6 +74,10 @@ export interface Desk {
   readonly setup?: SetupDesk;
   /** What keeping both sides equal needs. */
   readonly sync?: SyncDesk;
+  /** Every setting with where it comes from; undefined where they were not read from a file. */
+  readonly settingsTree?: () => readonly SettingNode[] | undefined;
+  /** As `/readyz` says it; on a server. */
+  readonly health?: () => Promise<Health>;
 }
 
 export interface SyncDesk {
@@ -128,6 +138,10 @@ export interface Operation<Input extends z.ZodObject = z.ZodObject, Output = unk
   /** It looks at `signal`: Ctrl-C lets it end in order. */
   readonly interruptible?: true;
   run(desk: Desk, input: z.output<Input>, options: RunOptions): Promise<Output>;
+  /** On the command line this needs neither settings nor our database: none are opened. */
+  offline?(input: z.output<Input>): boolean;
+  /** In place of `run` then. */
+  runOffline?(input: z.output<Input>): Promise<Output>;
   /** For people; the machine-readable answer is the output itself. */
   print(output: Output): string;
   /** The output as one HTML file (`--html FILE`). */

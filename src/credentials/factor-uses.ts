@@ -67,6 +67,8 @@ export class FactorUses {
 
 const CODE = 'recovery-code-use';
 const OWNER = 'recovery-code-owner';
+/** Whose uses of codes they are. */
+export const codeOwner = (sub: string) => [OWNER, sub] as const;
 const digest = (text: string) => createHash('sha256').update(text).digest();
 
 const SPEND_ASSERTION = statement(`with fresh as (
@@ -88,6 +90,11 @@ const SPENT_CODES = statement('select code from recovery_code_uses where code = 
 const COUNTERS = statement(
   'select credential, sign_count::float8 as count from passkey_counters where credential = any($1::bytea[])',
 );
+const FORGET_COUNTERS = statement('delete from passkey_counters where credential = any($1::bytea[])');
+/** Their owner is erased. */
+export const forgetPasskeys = async (db: Queryable, credentialIds: readonly string[]): Promise<void> => {
+  if (credentialIds.length > 0) await db.run(FORGET_COUNTERS, [credentialIds.map(digest)]);
+};
 /** A challenge is answered within minutes. A key unused for two years is judged by the store's own counter again. */
 const SWEEP = [
   `delete from spent_challenges where challenge in

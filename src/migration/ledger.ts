@@ -206,7 +206,6 @@ function withoutOrigin({ from_state: _, ...row }: LedgerRow & { from_state?: Sta
 }
 
 const FIND = statement(`select ${COLUMNS} from ledger where target = $1 and sub = $2`);
-
 export async function find(q: Queryable, target: string, sub: string): Promise<LedgerRow | undefined> {
   const [row] = await q.run<LedgerRow>(FIND, [target, sub]);
   return row;
@@ -248,14 +247,10 @@ export async function findByTargetUser(
 }
 
 const STATES_OF = statement(`select ${COLUMNS} from ledger where sub = $1 order by target`);
-
 /** Where one user stands at every target that knows them. */
-export function states(q: Queryable, sub: string): Promise<LedgerRow[]> {
-  return q.run<LedgerRow>(STATES_OF, [sub]);
-}
+export const states = (q: Queryable, sub: string): Promise<LedgerRow[]> => q.run<LedgerRow>(STATES_OF, [sub]);
 
 const STATES_AT = statement('select sub, state from ledger where target = $1 and sub = any($2::text[])');
-
 /** Where these users stand at one target; those without a row are `legacy` and left out. */
 export async function statesAt(
   q: Queryable,
@@ -267,7 +262,6 @@ export async function statesAt(
 }
 
 const PAGE = statement(`select ${COLUMNS} from ledger where target = $1 and sub > $2 order by sub limit $3`);
-
 /** All users in the ledger of one target in the order of their subjects, after this one. */
 export function ledgerPage(q: Queryable, target: string, after: string, limit: number): Promise<LedgerRow[]> {
   return q.run<LedgerRow>(PAGE, [target, after, limit]);
@@ -288,9 +282,14 @@ export interface StateCount {
 }
 
 /** How many users stand where; `legacy` counts only those who came back. */
-export function counts(q: Queryable): Promise<StateCount[]> {
-  return q.run<StateCount>(COUNTS);
-}
+export const counts = (q: Queryable): Promise<StateCount[]> => q.run<StateCount>(COUNTS);
+
+/** A part named `ledger_people (sub, state, created_at)`: whoever has a row at this target, for figures about many. */
+export const peoplePart = (target: string): Part => ({
+  name: 'ledger_people',
+  text: 'select sub, state, created_at from ledger where target = $1::text',
+  values: [target],
+});
 
 /** Whoever reads the outbox has a week of outage before reconciliation has to find what it missed. */
 export const SWEEP_OUTBOX = statement(`with gone as (delete from ledger_outbox where id in (

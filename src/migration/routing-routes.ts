@@ -117,8 +117,11 @@ async function routeOf(
   if (!target || user?.state !== 'active') return { decision: 'stay', reason: 'unknown_user' };
   const decided = await routing.where(name, user, app);
   if (!decided) return { decision: 'stay', reason: 'no_plan' };
-  const { decision, reason, phase } = decided;
-  const answer = { decision, reason, ...(phase === undefined ? {} : { phase }) };
+  const { decision, reason, phase, hasArrived } = decided;
+  const where = phase === undefined ? {} : { phase };
+  // Something of theirs is missing there: a login here brings it, and there they could not log in.
+  if (decision === 'redirect' && !hasArrived) return { decision: 'migrate', reason: 'assigned', ...where };
+  const answer = { decision, reason, ...where };
   if (decision !== 'redirect') return answer;
   return { ...answer, redirectUrl: (await links.linkFor(name, user)).href };
 }

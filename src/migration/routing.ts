@@ -5,11 +5,16 @@ import type { Decided, Rollout } from '../rollout/rollout.ts';
 import type { Queryable } from '../store/db.ts';
 import type { User } from '../user.ts';
 import { find } from './ledger.ts';
-import { hasTargetUser, isMovable } from './states.ts';
+import { hasReached, hasTargetUser, isMovable } from './states.ts';
+
+export interface Routed extends Decided {
+  /** Nothing of theirs is missing at the target: they can log in there. */
+  readonly hasArrived: boolean;
+}
 
 export interface Routing {
   /** Undefined: no plan says anything about this target, and the settings alone count. Throws storage_unavailable. */
-  where(target: string, user: User, app?: string): Promise<Decided | undefined>;
+  where(target: string, user: User, app?: string): Promise<Routed | undefined>;
   /** The plan leaves them at the old login, and nothing of theirs may go to the target. Throws storage_unavailable. */
   stays(target: string, user: User, app?: string): Promise<boolean>;
   /**
@@ -29,11 +34,9 @@ export function openRouting({ db, rollout, directory }: RoutingDeps): Routing {
   const where: Routing['where'] = async (target, user, app) => {
     if (!(await rollout.isPlanned(target))) return undefined;
     const row = await find(db, target, user.sub);
-    return rollout.decide(target, {
-      person: user,
-      app,
-      isThere: row !== undefined && hasTargetUser(row.state),
-    });
+    const isThere = row !== undefined && hasTargetUser(row.state);
+    const decided = await rollout.decide(target, { person: user, app, isThere });
+    return decided && { ...decided, hasArrived: isThere && hasReached(row.state, 'migrated') };
   };
   const stays: Routing['stays'] = async (target, user, app) =>
     (await where(target, user, app))?.decision === 'stay';

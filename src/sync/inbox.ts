@@ -117,6 +117,14 @@ export async function countEvents(q: Queryable, target: string): Promise<number>
   return (await q.run<{ waiting: number }>(WAITING, [target]))[0]?.waiting ?? 0;
 }
 
+const OLDEST =
+  statement(`select target, count(*)::int as waiting, min(received_at) as since from target_events
+  where done_at is null group by target order by target`);
+/** By target: how many wait, and since when the oldest one does. */
+export const waitingEvents = (
+  q: Queryable,
+): Promise<{ readonly target: string; readonly waiting: number; readonly since: Date }[]> => q.run(OLDEST);
+
 /** Secrets go with it: they are in the queue by now. */
 const DONE = statement(`update target_events set done_at = now(), detail = detail - 'sealed'
   where (target, id) in (select * from unnest($1::text[], $2::text[]))`);

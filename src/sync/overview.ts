@@ -31,8 +31,8 @@ export interface PairOverview {
   readonly people: { readonly people: number; readonly synced: number };
 }
 
-export interface SyncOverview {
-  readonly pairs: readonly PairOverview[];
+export interface SyncOverview<Shown = PairOverview> {
+  readonly pairs: readonly Shown[];
   readonly feeds: readonly FeedRow[];
 }
 
@@ -52,10 +52,17 @@ const NOBODY: Omit<QueueStats, 'target'> = {
 };
 
 /** Of these targets. A queue that does not answer leaves its figures out. Throws storage_unavailable of our database. */
-export async function syncOverview(
+export async function syncOverview(deps: OverviewDeps, targets: readonly string[]): Promise<SyncOverview> {
+  const { pairs, feeds } = await syncStanding(deps, targets);
+  const people = await Promise.all(targets.map((target) => countStates(deps.db, target)));
+  return { feeds, pairs: pairs.map((pair, index) => ({ ...pair, people: people[index]! })) };
+}
+
+/** The same without counting everybody, of whom there may be a million: for whoever looks again and again. */
+export async function syncStanding(
   { db, queue }: OverviewDeps,
   targets: readonly string[],
-): Promise<SyncOverview> {
+): Promise<SyncOverview<Omit<PairOverview, 'people'>>> {
   const [pairs, feeds, conflicts, passwords, stats] = await Promise.all([
     allPairs(db),
     feedRows(db),
@@ -63,10 +70,9 @@ export async function syncOverview(
     openPasswords(db),
     statsOf(queue),
   ]);
-  const people = await Promise.all(targets.map((target) => countStates(db, target)));
   return {
     feeds,
-    pairs: targets.map((target, index): PairOverview => {
+    pairs: targets.map((target) => {
       const own = conflicts.filter((one) => one.target === target);
       const decided = (by: (typeof own)[number]['by']) =>
         own.filter((one) => one.by === by).reduce((sum, one) => sum + one.conflicts, 0);
@@ -83,7 +89,6 @@ export async function syncOverview(
         passwords: passwords
           .filter((one) => one.target === target)
           .map(({ state, problem, people }) => ({ state, problem, people })),
-        people: people[index]!,
       };
     }),
   };
@@ -102,7 +107,7 @@ async function statsOf(queue: OverviewDeps['queue']): Promise<readonly QueueStat
 /** As metrics have them: see `observability/sync-metrics.ts`. */
 export async function syncGauges(deps: OverviewDeps, targets: readonly string[]) {
   if (targets.length === 0) return { pairs: [], feeds: [] };
-  const { pairs, feeds } = await syncOverview(deps, targets);
+  const { pairs, feeds } = await syncStanding(deps, targets);
   const isHeard = pairs.some(({ pair }) => pair !== null && HEARS.has(pair.state));
   return {
     pairs: pairs.map(({ target, pair, queue, open, passwords }) => ({

@@ -331,7 +331,6 @@ describe('user forget', () => {
     await stage.sql(`insert into batch_users (batch, rank, sub, kept) values ('old', 0, $1, 'sealed')`, [
       sub,
     ]);
-    await stage.sql(`insert into compared_users (target, sub, digests) values ('main', $1, '{}')`, [sub]);
     await stage.sql(
       `insert into mailings (campaign, batch, target, sub, remedy, state, due_at) values ('c', 'old', 'main', $1, 'reset', 'sent', now())`,
       [sub],

@@ -38,6 +38,8 @@ export const batchUndo = defineOperation({
   }),
   positional: ['batch'],
   changes: true,
+  // One person is a case of the support's, and ending an undo takes nobody back.
+  danger: ({ user, stop }) => user === undefined && !stop,
   interruptible: true,
   async run(desk, { batch: id, stop, ...given }, options): Promise<UndoOutput> {
     const asked = askedOf(given);

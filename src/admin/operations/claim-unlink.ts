@@ -19,6 +19,7 @@ export const claimUnlink = defineOperation({
     target: z.string().min(1).describe('The target’s name.'),
   }),
   changes: true,
+  danger: true,
   async run({ db, directory, audit, actor }, { organization, target }, { execute }) {
     const link = await linkOf(db, target, organization);
     if (link?.state !== 'linked') {

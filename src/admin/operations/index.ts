@@ -2,6 +2,11 @@
 
 import type { Operation } from '../operation.ts';
 import { advise } from './advise.ts';
+import { approvalGrant } from './approval-grant.ts';
+import { approvalList } from './approval-list.ts';
+import { approvalRefuse } from './approval-refuse.ts';
+import { approvalShow } from './approval-show.ts';
+import { auditEvidence } from './audit-evidence.ts';
 import { auditExport } from './audit-export.ts';
 import { auditVerify } from './audit-verify.ts';
 import { batchDrop } from './batch-drop.ts';
@@ -31,6 +36,9 @@ import { claimRules } from './claim-rules.ts';
 import { claimShow } from './claim-show.ts';
 import { claimStatus } from './claim-status.ts';
 import { claimUnlink } from './claim-unlink.ts';
+import { consoleInvite } from './console-invite.ts';
+import { consoleSessions } from './console-sessions.ts';
+import { consoleSignOut } from './console-sign-out.ts';
 import { deliveryList } from './delivery-list.ts';
 import { deliveryRetry } from './delivery-retry.ts';
 import { keyList } from './key-list.ts';
@@ -38,8 +46,29 @@ import { keyRotate } from './key-rotate.ts';
 import { legacySurvey } from './legacy-survey.ts';
 import { mailCheck } from './mail-check.ts';
 import { mailPreview } from './mail-preview.ts';
+import { retireCheck } from './retire-check.ts';
+import { retireFinish } from './retire-finish.ts';
+import { retireRedirect } from './retire-redirect.ts';
+import { retireStatus } from './retire-status.ts';
+import { retireWipe } from './retire-wipe.ts';
 import { rewriteList } from './rewrite-list.ts';
 import { rewriteUnblock } from './rewrite-unblock.ts';
+import { rolloutBatch } from './rollout-batch.ts';
+import { rolloutCensus } from './rollout-census.ts';
+import { rolloutCutOver } from './rollout-cut-over.ts';
+import { rolloutFinish } from './rollout-finish.ts';
+import { rolloutForecast } from './rollout-forecast.ts';
+import { rolloutHistory } from './rollout-history.ts';
+import { rolloutKept } from './rollout-kept.ts';
+import { rolloutPause } from './rollout-pause.ts';
+import { rolloutResume } from './rollout-resume.ts';
+import { rolloutReturn } from './rollout-return.ts';
+import { rolloutRollback } from './rollout-rollback.ts';
+import { rolloutSet } from './rollout-set.ts';
+import { rolloutShow } from './rollout-show.ts';
+import { rolloutStart } from './rollout-start.ts';
+import { rolloutSupport } from './rollout-support.ts';
+import { rolloutSwitch } from './rollout-switch.ts';
 import { schemaShow } from './schema-status.ts';
 import { sessionEnd } from './session-end.ts';
 import { sessionEndings } from './session-endings.ts';
@@ -62,10 +91,13 @@ import { targetCheck } from './target-check.ts';
 import { targetSetup } from './target-setup.ts';
 import { targetTeardown } from './target-teardown.ts';
 import { userDeactivate, userReactivate } from './user-deactivate.ts';
+import { userErase } from './user-erase.ts';
+import { userExport } from './user-export.ts';
 import { userFlag } from './user-flag.ts';
 import { userForget } from './user-forget.ts';
 import { userLink } from './user-link.ts';
 import { userMove } from './user-move.ts';
+import { userReceipts } from './user-receipts.ts';
 import { userRollback } from './user-rollback.ts';
 import { userShow } from './user-show.ts';
 import { workList } from './work-list.ts';
@@ -146,4 +178,36 @@ export const operations: readonly Operation[] = [
   auditVerify,
   auditExport,
   schemaShow,
+  approvalList,
+  approvalShow,
+  approvalGrant,
+  approvalRefuse,
+  consoleInvite,
+  consoleSessions,
+  consoleSignOut,
+  rolloutSet,
+  rolloutShow,
+  rolloutStart,
+  rolloutPause,
+  rolloutResume,
+  rolloutFinish,
+  rolloutRollback,
+  rolloutSwitch,
+  rolloutSupport,
+  rolloutHistory,
+  retireCheck,
+  retireRedirect,
+  retireWipe,
+  retireStatus,
+  retireFinish,
+  auditEvidence,
+  rolloutCensus,
+  rolloutForecast,
+  rolloutBatch,
+  rolloutReturn,
+  rolloutKept,
+  rolloutCutOver,
+  userExport,
+  userErase,
+  userReceipts,
 ];

@@ -52,6 +52,7 @@ export const sessionEnd = defineOperation({
     'Ends sessions here, at legacy apps and at targets: of one person, one session, of a client, or all. Whoever has to be told is told by the running server. Of many, 500 at a time; saying it again goes on.',
   input,
   changes: true,
+  danger: ({ all, client }) => all || client !== undefined,
   async run(desk, asked, options) {
     const chosen = [asked.user, asked.session, asked.client, asked.all || undefined].filter(
       (c) => c !== undefined,

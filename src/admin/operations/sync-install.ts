@@ -55,6 +55,7 @@ export const syncUninstall = defineOperation({
     'Takes away what sync install has made at the legacy store, with the changes that wait in it. Only when no target is kept equal any more.',
   input,
   changes: true,
+  danger: true,
   async run(desk, { store }, { execute }) {
     const live = (await allPairs(desk.db)).filter(({ state }) => state !== 'stopped');
     if (live.length > 0)

@@ -66,7 +66,7 @@ export const syncResume = defineOperation({
   summary: 'Goes on after a pause, or after draining was begun too early.',
   input: z.strictObject({
     target: whichTarget,
-    'let-go': z
+    letGo: z
       .boolean()
       .default(false)
       .describe(
@@ -74,7 +74,8 @@ export const syncResume = defineOperation({
       ),
   }),
   changes: true,
-  async run(desk, { target: named, 'let-go': isLetGo }, { execute }) {
+  danger: ({ letGo }) => letGo,
+  async run(desk, { target: named, letGo: isLetGo }, { execute }) {
     const { target } = pairAt(desk, named);
     const { db, actor } = desk;
     checkWay(await pairOf(desk, target), RESUME.state);

@@ -41,6 +41,7 @@ export const syncStop = defineOperation({
     'Ends sync with proof: only when nothing waits, nothing is undecided, and a comparison of everybody made now finds both sides equal; signs a report of it. Without --execute it compares as well, and says what is missing.',
   input,
   changes: true,
+  danger: true,
   async run(desk, { target: named, accept = [], out }, options) {
     const { target } = pairAt(desk, named);
     checkFiles(desk, out);

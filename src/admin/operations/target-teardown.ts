@@ -12,6 +12,7 @@ export const targetTeardown = defineOperation({
   input: z.strictObject({ target: z.string().min(1).describe('The target’s name.') }),
   positional: ['target'],
   changes: true,
+  danger: true,
   run: (desk, { target }, { execute }) =>
     withSetup(desk, target, async ({ setup }) => {
       const undone = await undoAll(setup, { db: desk.db, target }, { execute });

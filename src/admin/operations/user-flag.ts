@@ -17,6 +17,8 @@ export const userFlag = defineOperation({
   }),
   positional: ['user'],
   changes: true,
+  // A tombstone, and the end of a person's move: nothing leads back from either.
+  danger: ({ event }) => event === 'delete' || event === 'retire',
   async run({ db, directory, audit, actor }, { user: sub, target, event, targetUserId }, { execute }) {
     const before = (await find(db, target, sub))?.state ?? 'legacy';
     const after = nextState(before, event);

@@ -21,6 +21,7 @@ export const userForget = defineOperation({
   }),
   positional: ['user'],
   changes: true,
+  danger: true,
   async run({ db, directory, targets, audit, actor }, { user: sub, target }, { execute }) {
     const deps = { db, directory, targets, pseudonym: audit.pseudonym };
     const way = await wayBack(deps, { target, sub });

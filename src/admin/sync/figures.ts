@@ -6,9 +6,10 @@ import { hasTargetUser } from '../../migration/states.ts';
 import { isUnread } from '../../sync/intake/feed-lag.ts';
 import type { FeedRow } from '../../sync/intake/feeds.ts';
 import type { PairOverview } from '../../sync/overview.ts';
-import { syncOverview } from '../../sync/overview.ts';
+import { syncStanding } from '../../sync/overview.ts';
 import type { Pair, PairState } from '../../sync/pairs.ts';
 import { HEARS, TAKES_TURNS } from '../../sync/pairs.ts';
+import { countStates } from '../../sync/people/states.ts';
 import { lastReport } from '../../sync/reports.ts';
 import type { Desk } from '../operation.ts';
 import type { Unwritten } from './sync-desk.ts';
@@ -57,19 +58,36 @@ export interface SyncFigures extends Omit<PairOverview, 'pair' | 'people'> {
   readonly lastReport: { readonly id: string; readonly at: Date } | null;
 }
 
+/** What costs nothing to look at again and again. */
+export type StandingFigures = Omit<SyncFigures, 'people' | 'ledger'>;
+
 /** Of one target, or of all that are kept equal. Throws sync_not_configured, storage_unavailable. */
 export async function syncFigures(desk: Desk, target?: string): Promise<SyncFigures[]> {
+  const [standing, ledger] = await Promise.all([standingFigures(desk, target), counts(desk.db)]);
+  const people = await Promise.all(standing.map((one) => countStates(desk.db, one.target)));
+  return standing.map((one, index): SyncFigures => {
+    const own = ledger.filter((row) => row.target === one.target);
+    const { people: compared, synced: equal } = people[index]!;
+    return {
+      ...one,
+      people: { atTarget: atTarget(own), compared, equal },
+      ledger: own.map(({ state, users }) => ({ state, users })),
+    };
+  });
+}
+
+/** The same without counting people. */
+export async function standingFigures(desk: Desk, target?: string): Promise<StandingFigures[]> {
   const sync = syncOf(desk);
   const { db, directory } = desk;
   const several = target === undefined && sync.settings.pairs.length > 1;
   const settings = several ? sync.settings.pairs : [pairAt(desk, target)];
   const names = settings.map((one) => one.target);
-  const [overview, ledger] = await Promise.all([syncOverview({ db, queue: sync.queue }, names), counts(db)]);
+  const overview = await syncStanding({ db, queue: sync.queue }, names);
   const reports = await Promise.all(names.map((name) => lastReport(db, name)));
   const isHeard = overview.pairs.some(({ pair }) => pair !== null && HEARS.has(pair.state));
   const feeds = feedsOf(directory.feeds, overview.feeds, isHeard);
-  return overview.pairs.map(({ pair, people, ...more }, index): SyncFigures => {
-    const own = ledger.filter((one) => one.target === more.target);
+  return overview.pairs.map(({ pair, ...more }, index): StandingFigures => {
     const report = reports[index];
     return {
       ...more,
@@ -77,8 +95,6 @@ export async function syncFigures(desk: Desk, target?: string): Promise<SyncFigu
       since: pair?.since ?? null,
       actor: pair?.actor ?? null,
       reading: readingOf(pair),
-      people: { atTarget: atTarget(own), compared: people.people, equal: people.synced },
-      ledger: own.map(({ state, users }) => ({ state, users })),
       feeds,
       unwritten: unwrittenFields({ directory, sync }, settings[index]!),
       lastReport: report ? { id: report.id, at: report.at } : null,
@@ -137,7 +153,7 @@ export const isLate = ({ queue, state }: Pick<SyncFigures, 'queue' | 'state'>): 
   queue !== null && queue.oldestLiveSeconds > LATE_SECONDS && TAKES_TURNS.has(state as PairState);
 
 /** Something that somebody has to look at. */
-export const needsSomebody = (figures: SyncFigures): boolean => {
+export const needsSomebody = (figures: StandingFigures): boolean => {
   const { queue, open, feeds, state } = figures;
   if (state === 'stopped' || state === 'not-started') return false;
   const isWrong = queue === null || queue.dead > 0 || open.length > 0 || isLate(figures);

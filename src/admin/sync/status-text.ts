@@ -2,7 +2,7 @@
 import type { Section } from '../batch/sections.ts';
 import { bar, count } from '../batch/status-text.ts';
 import { minute } from '../claim-tokens/claim-desk.ts';
-import type { FeedFigures, Reading, SyncFigures } from './figures.ts';
+import type { FeedFigures, Reading, StandingFigures, SyncFigures } from './figures.ts';
 import { isLate } from './figures.ts';
 import { age, bytes, stateWords } from './sync-desk.ts';
 
@@ -132,7 +132,7 @@ const feedsSection = (feeds: readonly FeedFigures[]): Section => ({
 });
 
 /** What is open, each with the command that goes on; one that says so where nothing is. */
-export function careSentences(figures: SyncFigures): string[] {
+export function careSentences(figures: StandingFigures): string[] {
   const { target, queue, open, passwords, feeds, unwritten, decided } = figures;
   const conflicts = open.reduce((sum, one) => sum + one.conflicts, 0);
   const found = [

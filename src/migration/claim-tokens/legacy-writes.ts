@@ -120,6 +120,24 @@ export const wasBegun = async (q: Queryable, creation: Creation): Promise<boolea
 export const endCreation = (q: Queryable, creation: Omit<Creation, 'email'>): Promise<void> =>
   forgetLegacyWrites(q, keyOf(creation));
 
+const FAILING =
+  statement(`select key, what, attempts, problem->>'code' as code, asked_at as "askedAt", due_at as "dueAt"
+  from legacy_writes where attempts > 0 and due_at < 'infinity' order by asked_at limit $1`);
+/** Those that came to nothing so far, and are tried again; the longest waiting first. */
+export const failingWrites = (
+  q: Queryable,
+  limit: number,
+): Promise<
+  {
+    readonly key: string;
+    readonly what: LegacyWrite;
+    readonly attempts: number;
+    readonly code: string | null;
+    readonly askedAt: Date;
+    readonly dueAt: Date;
+  }[]
+> => q.run(FAILING, [limit]);
+
 const COUNT = statement("select count(*)::int as waiting from legacy_writes where due_at < 'infinity'");
 export async function countLegacyWrites(q: Queryable): Promise<number> {
   const [row] = await q.run<{ waiting: number }>(COUNT);

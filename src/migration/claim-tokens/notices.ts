@@ -138,6 +138,24 @@ export async function postponeNotice(
   await q.run(POSTPONE, [id, lease, seconds, JSON.stringify(problem)]);
 }
 
+const UNDELIVERED =
+  statement(`select target, sub, notice, state, problem->>'code' as code, ended_at as "endedAt" from claim_notices
+  where state in ('failed', 'unsure') order by ended_at desc limit $1`);
+/** Letters that were not sent, or nobody knows whether they were; newest first. */
+export const undeliveredNotices = (
+  q: Queryable,
+  limit: number,
+): Promise<
+  {
+    readonly target: string;
+    readonly sub: string;
+    readonly notice: Notice;
+    readonly state: 'failed' | 'unsure';
+    readonly code: string | null;
+    readonly endedAt: Date;
+  }[]
+> => q.run(UNDELIVERED, [limit]);
+
 const FORGET = statement('delete from claim_notices where target = $1 and sub = $2');
 /** Somebody is forgotten, and what they were told with them. */
 export const forgetNotices = async (q: Queryable, target: string, sub: string): Promise<void> => {

@@ -154,7 +154,7 @@ function settingsFor({ target, issuer, databaseUrl, shopUrl }: Ends): Settings {
     masterKey: randomBytes(32).toString('base64'),
     listen: { public: { host: '127.0.0.1', port: Number(new URL(issuer).port) }, private: { port: 0 } },
     log: { level: 'silent' },
-    admin: { token: ADMIN_TOKEN },
+    admin: { token: ADMIN_TOKEN, fourEyes: false },
     provider: {
       issuer,
       login: { failureFloorMs: 0 },

@@ -25,7 +25,7 @@ export type OperatorsTown = Awaited<ReturnType<typeof openOperatorsTown>>;
 export async function openOperatorsTown(change: (settings: Settings) => void) {
   const town = await openTown({
     change: (settings) => {
-      settings.admin = { token: TOKEN };
+      settings.admin = { token: TOKEN, fourEyes: false };
       change(settings);
     },
   });

@@ -293,7 +293,7 @@ describe('afterwards', () => {
     );
     const done = 'issued revoked paused resumed added removed unlinked revert delete'.split(' ');
     expect(done.filter((what) => !byMona.has(what))).toEqual([]);
-    expect(records.some(({ actor }) => actor === 'api')).toBe(true);
+    expect(records.some(({ actor }) => actor === 'operator:api')).toBe(true);
     expect(out).not.toMatch(/erika|shop:1"|@print\.example|fbc[po]1\./);
   });
 });

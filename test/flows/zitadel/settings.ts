@@ -32,6 +32,7 @@ export function settingsFor({ facade, zitadel, databaseUrl, shopUrl, project }: 
     masterKey: randomBytes(32).toString('base64'),
     listen: { public: { host: facade.host, port: facade.port }, private: { port: 0 } },
     log: { level: 'silent' },
+    admin: { fourEyes: false },
     provider: {
       issuer: facade.issuer,
       login: { failureFloorMs: 0 },
