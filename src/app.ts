@@ -3,8 +3,10 @@
  */
 
 import { privateApp } from './admin/api.ts';
+import { openConsole } from './admin/console/console-routes.ts';
 import { openApiDocument } from './admin/openapi.ts';
 import type { Settings } from './config.ts';
+import { openCounting } from './counting.ts';
 import { unprovedWrites } from './credentials/self-test.ts';
 import { deskOf } from './desk.ts';
 import { openGround } from './ground.ts';
@@ -34,13 +36,16 @@ export async function openApp(settings: Settings): Promise<App> {
   const metrics = openMetrics();
   const ground = openGround(settings, {
     unproved,
-    onMove: ({ target, road, result, seconds }) => {
+    onMove: (move) => {
+      const { target, road, result, seconds } = move;
+      counting.move(move);
       metrics.moves.inc({ target, road, result });
       metrics.moveSeconds.observe({ target, road }, seconds);
     },
     onEnded: ({ cause }) => metrics.sessionEndings.inc({ cause }),
   });
   const { log, db, keyring, audit } = ground;
+  const counting = openCounting(ground);
   const syncedTargets = settings.sync.pairs.map(({ target }) => target);
   metrics.watch({
     hashing: () => ground.passwords.stats(),
@@ -65,20 +70,26 @@ export async function openApp(settings: Settings): Promise<App> {
     await ensureKeys(db, keyring, { jwtIdp: settings.provider.jwtIdp !== undefined });
     audit.start();
     closers.push(() => audit.stop());
-    const front = await openPublic({ ...ground, metrics, watch, closers });
-    const desk = deskOf(ground, { actor: 'api' });
+    const front = await openPublic({ ...ground, metrics, watch, closers, counting });
+    const health = () =>
+      healthOf({
+        checkLegacy: () => ground.directory.check(),
+        storageUp: watch.up,
+        stopping: state.stopping,
+      });
+    const desk = { ...deskOf(ground, { actor: 'api' }), health };
+    const { host } = settings.listen.private;
+    const console = openConsole({ desk, settings: settings.admin.console, host, log });
+    closers.push(console.close);
     const inside = privateApp({
       desk,
       keyring,
+      console,
       token: settings.admin.token,
+      tokens: settings.admin.tokens,
       metrics,
       openApi: () => openApiDocument(settings.provider.issuer),
-      health: () =>
-        healthOf({
-          checkLegacy: () => ground.directory.check(),
-          storageUp: watch.up,
-          stopping: state.stopping,
-        }),
+      health,
     });
     const privateListener = await listen(inside.callback(), settings.listen.private);
     closers.push(() => privateListener.close(0));

@@ -3,9 +3,10 @@
  * settings. Problems are all reported at once, each with file, line, column, path and what is expected.
  */
 import { readFileSync } from 'node:fs';
-import { LineCounter, parseDocument, stringify, visit } from 'yaml';
+import { stringify, visit } from 'yaml';
 import { z } from 'zod';
 import { adminSettings } from './admin/admin-settings.ts';
+import { keepSources, masked } from './config-sources.ts';
 import { passwordSettings } from './credentials/password-settings.ts';
 import { placesIn } from './legacy/apply-settings.ts';
 import type { LegacySettings } from './legacy/legacy-settings.ts';
@@ -22,6 +23,8 @@ import { count, Secret, secret } from './settings.ts';
 import { syncSettings } from './sync/sync-settings.ts';
 import { wrongSync } from './sync/wrong-sync.ts';
 import { targetSettings } from './targets/target-settings.ts';
+import type { FileProblem } from './yaml-file.ts';
+import { problemLine, problemsAt, readYaml } from './yaml-file.ts';
 
 const listener = (port: number, what: string) =>
   z
@@ -115,22 +118,12 @@ function writingTo(store: LegacySettings) {
 export type Settings = z.output<typeof settings>;
 export type SettingsInput = z.input<typeof settings>;
 
-export interface ConfigProblem {
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-  readonly path: string;
-  readonly message: string;
-}
+export type ConfigProblem = FileProblem;
 
 export class ConfigError extends Error {
   readonly problems: readonly ConfigProblem[];
   constructor(problems: readonly ConfigProblem[]) {
-    super(
-      problems
-        .map((p) => `${p.file}:${p.line}:${p.column} ${p.path ? `${p.path}: ` : ''}${p.message}`)
-        .join('\n'),
-    );
+    super(problems.map(problemLine).join('\n'));
     this.name = 'ConfigError';
     this.problems = problems;
   }
@@ -168,13 +161,6 @@ function secretsIn(value: unknown): string[] {
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(secretsIn) : [];
 }
 
-function masked(value: unknown, secrets: ReadonlySet<string>): unknown {
-  if (Array.isArray(value)) return value.map((inner) => masked(inner, secrets));
-  if (typeof value === 'object' && value !== null)
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, masked(inner, secrets)]));
-  return secrets.has(String(value)) ? '[secret]' : value;
-}
-
 interface Origin {
   readonly file: string;
   readonly env: NodeJS.ProcessEnv;
@@ -182,17 +168,8 @@ interface Origin {
 
 /** The file as plain data: variables filled in, presets and URLs written out. Throws ConfigError where it is no YAML. */
 function readTree(text: string, { file, env }: Origin) {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const at = (offset: number) => {
-    const { line, col } = lines.linePos(offset);
-    return { file, line: Math.max(1, line), column: Math.max(1, col) };
-  };
-  const problems: ConfigProblem[] = document.errors.map((error) => ({
-    ...at(error.pos[0]),
-    path: '',
-    message: error.message,
-  }));
+  const yaml = readYaml(text, file);
+  const { document, at, problems } = yaml;
   if (problems.length) throw new ConfigError(problems);
   visit(document, {
     Scalar(_key, node) {
@@ -216,64 +193,26 @@ function readTree(text: string, { file, env }: Origin) {
   try {
     if (typeof tree === 'object' && tree.legacy !== undefined) tree.legacy = writeOut(tree.legacy);
   } catch (error) {
-    const node = document.getIn(['legacy'], true) as { range?: [number, number, number] };
-    problems.push({ ...at(node.range?.[0] ?? 0), path: 'legacy', message: (error as Error).message });
+    problems.push({ ...yaml.placeOf(['legacy']), path: 'legacy', message: (error as Error).message });
   }
-  return { document, tree, problems, at };
+  return { yaml, tree };
 }
 
 export function parseConfig(text: string, origin: Origin): Settings {
-  const { document, tree, problems, at } = readTree(text, origin);
+  const { yaml, tree } = readTree(text, origin);
+  const { problems } = yaml;
   const parsed = settings.safeParse(tree);
-  if (parsed.success && problems.length === 0) return parsed.data;
-  const positionOf = (path: readonly PropertyKey[]) => {
-    for (let length = path.length; length >= 0; length--) {
-      const node = length ? document.getIn(path.slice(0, length), true) : document.contents;
-      const range = (node as { range?: [number, number, number] } | undefined)?.range;
-      if (range) return at(range[0]);
-    }
-    return at(0);
-  };
-  const told = new Set(problems.map(({ line, column }) => `${line}:${column}`));
-  for (const issue of flatten(parsed.error?.issues ?? [])) {
-    const { line, column } = positionOf(issue.path);
-    // What a missing variable leaves behind is no problem of its own.
-    if (told.has(`${line}:${column}`)) continue;
-    problems.push({ ...positionOf(issue.path), path: issue.path.join('.'), message: issue.message });
+  if (parsed.success && problems.length === 0) {
+    keepSources(parsed.data, { yaml, tree, env: origin.env, secrets: new Set(secretsIn(parsed.data)) });
+    return parsed.data;
   }
-  throw new ConfigError(problems);
-}
-
-type Issue = z.core.$ZodIssue;
-
-/** Unknown keys are named one by one, and a union's problem is that of its closest branch. */
-function flatten(
-  issues: readonly Issue[],
-  prefix: readonly PropertyKey[] = [],
-): { path: PropertyKey[]; message: string }[] {
-  return issues.flatMap((issue) => {
-    const path = [...prefix, ...issue.path];
-    if (issue.code === 'unrecognized_keys')
-      return issue.keys.map((key) => ({ path: [...path, key], message: 'there is no such setting' }));
-    if (issue.code === 'invalid_union' && issue.errors.length > 0) {
-      const closest = [...issue.errors].sort(
-        (a, b) => strangers(a) - strangers(b) || depth(b) - depth(a),
-      )[0]!;
-      if (depth(closest) > 0) return flatten(closest, path);
-      const sentences = new Set(issue.errors.flat().map(({ message }) => sentenceOf(message)));
-      return [{ path, message: [...sentences].join(', or ') }];
-    }
-    return [{ path, message: sentenceOf(issue.message) }];
-  });
-}
-const sentenceOf = (message: string) => message.replace(/^Invalid input: /, '');
-/** Keys that a branch of a union does not know: the fewer, the more likely it was meant. */
-const strangers = (issues: readonly Issue[]) =>
-  issues.reduce(
-    (sum, issue) => sum + (issue.code === 'unrecognized_keys' && !issue.path.length ? issue.keys.length : 0),
-    0,
+  const told = new Set(problems.map(({ line, column }) => `${line}:${column}`));
+  // What a missing variable leaves behind is no problem of its own.
+  const found = problemsAt(yaml, parsed.error?.issues ?? []).filter(
+    ({ line, column }) => !told.has(`${line}:${column}`),
   );
-const depth = (issues: readonly Issue[]) => Math.max(0, ...issues.map((issue) => issue.path.length));
+  throw new ConfigError([...problems, ...found]);
+}
 
 /** For editors: `# yaml-language-server: $schema=…`. */
 export function configSchema(): object {

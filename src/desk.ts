@@ -1,7 +1,10 @@
 /** The operator's desk: what operations work with. */
 import packageFile from '../package.json' with { type: 'json' };
+import { consoleOrigin } from './admin/console/guard.ts';
 import type { Desk } from './admin/operation.ts';
 import type { Settings } from './config.ts';
+import { configSchema } from './config.ts';
+import { settingsTree } from './config-sources.ts';
 import type { Ground } from './ground.ts';
 import { openGround } from './ground.ts';
 import { subjectsIn } from './migration/batch/batch-users.ts';
@@ -55,6 +58,10 @@ export function deskOf(ground: Ground, { actor, configFile }: DeskOptions): Desk
     endings,
     claimTokens: settings.claimTokens,
     issuer,
+    consoleOrigin: consoleOrigin(
+      { origin: settings.admin.console.origin, host: settings.listen.private.host },
+      settings.listen.private.port,
+    ),
     lifetimes,
     legacySettings: settings.legacy,
     schema: () => schemaStatus({ url: settings.database.url.reveal() }),
@@ -77,6 +84,7 @@ export function deskOf(ground: Ground, { actor, configFile }: DeskOptions): Desk
     },
     ...(configFile ? { files: true as const } : {}),
     sync: { settings: settings.sync, queue, stores },
+    settingsTree: () => settingsTree(settings, configSchema()),
     setup: {
       issuer,
       clients,

@@ -16,8 +16,10 @@ import { targetOfClients } from './provider/clients.ts';
 import type { FrontOptions } from './provider/front.ts';
 import type { PasswordDeps } from './provider/login-limits.ts';
 import { openOnward } from './provider/onward.ts';
+import { JWT_IDP_CLIENT } from './provider/own-clients.ts';
 import { passwordProof } from './provider/password-proof.ts';
 import type { Throttle } from './provider/throttle.ts';
+import type { Decided } from './rollout/rollout.ts';
 import { idpIdOf } from './targets/resources.ts';
 import type { Target } from './targets/target.ts';
 
@@ -120,11 +122,18 @@ function loginWrites(
     routing,
   }: { readonly targetOf: (clientId: string) => Target | undefined; readonly routing: Routing },
 ): Pick<FrontOptions, 'ticket' | 'loginParts' | 'ledgerStatePart'> {
-  /** Without a plan nobody is read; somebody who cannot be read now has been read a moment ago. */
-  const where = async (target: Target, sub: string, clientId: string) => {
+  /** Without a plan nobody is read. Of whom the legacy store has not any more nothing goes to a target that has one. */
+  const where = async (
+    target: Target,
+    sub: string,
+    clientId: string,
+  ): Promise<Pick<Decided, 'decision' | 'phase'> | undefined> => {
     if (!(await rollout.isPlanned(target.name))) return undefined;
     const user = await directory.userBySub(sub);
-    return user && routing.where(target.name, user, targets.byClient(clientId) ? undefined : clientId);
+    if (!user) return { decision: 'stay' };
+    // The target's own ways in are no app of a plan: any phase of theirs will do.
+    const isTargets = targets.byClient(clientId) !== undefined || clientId === JWT_IDP_CLIENT;
+    return routing.where(target.name, user, isTargets ? undefined : clientId);
   };
   return {
     ledgerStatePart: (sub, clientId) => {

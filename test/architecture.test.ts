@@ -9,7 +9,18 @@ const FILE_LINES = 300;
 
 /** From the ground up; rooms on one line are strangers to one another. */
 const FLOORS: readonly (readonly string[])[] = [
-  ['user', 'errors', 'settings', 'body', 'clock', 'colour', 'store', 'observability'],
+  [
+    'user',
+    'errors',
+    'settings',
+    'body',
+    'clock',
+    'colour',
+    'yaml-file',
+    'config-sources',
+    'store',
+    'observability',
+  ],
   ['credentials', 'mail'],
   ['legacy', 'rollout', 'targets'],
   ['migration'],
@@ -17,6 +28,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['provider', 'admin'],
   ['config'],
   ['ground'],
+  ['counting'],
   ['side-by-side', 'self-linking', 'two-way', 'logins'],
   ['two-way-routes'],
   ['desk', 'public'],

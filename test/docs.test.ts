@@ -127,8 +127,8 @@ describe('the commands named in the pages', () => {
 
 /** After `footbridge` at the start of a line or of a piece of code: its words, without options and arguments. */
 function commandsIn(text: string): string[] {
-  const found = text.matchAll(/(?:`|^)(?:npm run -s footbridge -- |footbridge )([a-z][a-z ]*)/gm);
-  return [...found].map((match) => match[1]!.trim());
+  const found = text.matchAll(/(?:`|^)(?:npm run -s footbridge -- |footbridge )([a-z][a-z -]*)/gm);
+  return [...found].map((match) => match[1]!.split(' -')[0]!.trim());
 }
 
 describe('the traps of docs/provider.md', () => {

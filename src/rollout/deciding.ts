@@ -3,7 +3,7 @@
  * was assigned stays assigned while the phase's attempt lasts, whatever the plan says of them by now.
  */
 import type { Person } from './membership.ts';
-import { bucketOf, segmentFor } from './membership.ts';
+import { bucketOf, isInSegment, segmentFor } from './membership.ts';
 import type { Phase, Plan } from './plan.ts';
 
 /** `stay`: at the old login. `migrate`: moved at the login that is under way. `redirect`: to the target, where they are. */
@@ -110,15 +110,42 @@ export function decide(snapshot: Snapshot, question: Question): Answer {
   if (app !== undefined && switches.has(switchKey('app', app))) return stay('app_off');
   if (question.app !== undefined && app === undefined && Object.keys(plan.apps).length > 0)
     return stay('app_unknown');
+  const segment = segmentOff(snapshot, { ...question, bucket });
+  if (segment !== undefined) return stay('segment_off', { segment });
   let first: Answer | undefined;
   for (const phase of plan.phases) {
     if (app !== undefined && phase.apps !== 'all' && !phase.apps.includes(app)) continue;
-    const found = inPhase(snapshot, { ...question, bucket }, phase);
-    if (found && found.decision !== 'stay') return { ...found, bucket };
-    if (found) first ??= { ...found, bucket };
+    const found = inPhase(snapshot, { ...question, app, bucket }, phase);
+    if (!found) continue;
+    const answer = { ...found, bucket };
+    if (answer.decision !== 'stay' || isHeld(snapshot, question, answer)) return answer;
+    first ??= answer;
   }
   return first ?? stay('no_phase');
 }
+
+/** A segment that is switched off and has them, whichever phase is for them: by what they are now, or were assigned by. */
+function segmentOff({ plan, switches, phases }: Snapshot, question: Asked): string | undefined {
+  const { person, bucket, nowMs, assignments } = question;
+  const standing = { person, bucket, nowSeconds: nowMs / 1_000 };
+  const prefix = switchKey('segment');
+  return [...switches]
+    .flatMap((key) => (key.startsWith(prefix) ? [key.slice(prefix.length)] : []))
+    .find(
+      (name) =>
+        isInSegment(plan, name, standing) ||
+        assignments.some((one) => one.segment === name && one.attempt === phases.get(one.phase)?.attempt),
+    );
+}
+
+const HOLDING: ReadonlySet<Reason> = new Set(['rolled_back', 'phase_off']);
+
+/** Whoever belonged to what was taken back or switched off is not brought again by a later phase that is for them too. */
+const isHeld = ({ phases }: Snapshot, { assignments }: Question, { phase, reason }: Answer): boolean =>
+  HOLDING.has(reason) &&
+  assignments.some((one) => one.phase === phase && one.attempt === phases.get(one.phase)?.attempt);
+
+type Asked = Question & { readonly bucket: number };
 
 interface Where {
   readonly phase?: string;
@@ -128,7 +155,7 @@ interface Where {
 /** Undefined: it is not for them, or not yet. */
 function inPhase(
   snapshot: Snapshot,
-  { person, assignments, isThere, nowMs, bucket }: Question & { readonly bucket: number },
+  { person, app, assignments, isThere, nowMs, bucket }: Asked,
   phase: Phase,
 ): Omit<Answer, 'bucket'> | undefined {
   const { plan, phases, switches } = snapshot;
@@ -144,7 +171,13 @@ function inPhase(
   // Whoever was taken back comes again with the next attempt, and not with their next login.
   if (state === 'rolled-back' || before?.isBack) return stay('rolled_back');
   if (switches.has(switchKey('phase', phase.name))) return stay('phase_off');
-  if (segment !== null && switches.has(switchKey('segment', segment))) return stay('segment_off');
+  // Without an app any would do; where each of the phase's is switched off, none is left.
+  if (
+    app === undefined &&
+    phase.apps !== 'all' &&
+    phase.apps.every((one) => switches.has(switchKey('app', one)))
+  )
+    return stay('app_off');
   if (!before && state === 'paused') return stay('phase_paused');
   if (!before && freezeAt(plan, nowMs)) return stay('frozen');
   const assign = before ? {} : { assign: { phase: phase.name, attempt, segment, bucket } };

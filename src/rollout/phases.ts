@@ -200,8 +200,9 @@ export const plannedTargets = async (q: Queryable): Promise<string[]> =>
   (await q.run<{ target: string }>(TARGETS)).map(({ target }) => target);
 
 const LEASE = statement(`update rollouts set lease = $2, leased_until = $3::timestamptz + $4::interval
-  where target = $1 and (lease is null or leased_until < $3::timestamptz) returning looked_at as "lookedAt"`);
-/** Longer than a round over a million people. */
+  where target = $1 and (lease is null or leased_until < $3::timestamptz
+    or leased_until > $3::timestamptz + 2 * $4::interval) returning looked_at as "lookedAt"`);
+/** Longer than a round over a million people. What ends far later was taken by a node whose clock was ahead. */
 const LEASE_FOR = '120 seconds';
 
 export interface Leased {

@@ -7,6 +7,8 @@ const MAX_PHASES = 100;
 const MAX_SEGMENTS = 200;
 const MAX_APPS = 500;
 const MAX_FREEZES = 100;
+/** Every decision looks at them: exceptions of exceptions double with each step. */
+const MAX_LOOKS = 500;
 /** More people than anybody wants to read through: everybody else is told apart by what they have in common. */
 const MAX_LISTED = 100_000;
 const MAX_DAYS = 3_650;
@@ -188,10 +190,17 @@ function wrongNames({ apps, segments, phases }: Pick<Plan, 'apps' | 'segments' |
       if (!has(name)) wrong.push({ path: [...path, index], message: `there is no ${what} called ${name}` });
     });
   const isSegment = (name: string) => Object.hasOwn(segments, name);
+  const lookedAt = new Map<string, number>();
   for (const [name, { except = [] }] of Object.entries(segments)) {
-    check(except, isSegment, ['segments', name, 'except'], 'segment');
-    if (leadsBack(name, segments))
-      wrong.push({ path: ['segments', name, 'except'], message: 'goes in a circle' });
+    const path = ['segments', name, 'except'];
+    check(except, isSegment, path, 'segment');
+    const looks = looksFor(name, segments, lookedAt);
+    if (looks === Infinity) wrong.push({ path, message: 'goes in a circle' });
+    else if (looks > MAX_LOOKS)
+      wrong.push({
+        path,
+        message: `excepts so much that ${MAX_LOOKS} segments are looked at for one person`,
+      });
   }
   for (const [index, one] of phases.entries()) {
     const path = ['phases', index];
@@ -221,8 +230,14 @@ function wrongNames({ apps, segments, phases }: Pick<Plan, 'apps' | 'segments' |
   return wrong;
 }
 
-function leadsBack(name: string, segments: Plan['segments'], seen: readonly string[] = []): boolean {
-  if (seen.includes(name)) return true;
+/** Segments that are looked at to tell whether somebody is in this one, as often as they are; Infinity: it leads back to itself. */
+function looksFor(name: string, segments: Plan['segments'], known: Map<string, number>): number {
+  const found = known.get(name);
+  if (found !== undefined) return found;
+  // Whoever comes here again before it is known has gone in a circle.
+  known.set(name, Infinity);
   const except = Object.hasOwn(segments, name) ? (segments[name]?.except ?? []) : [];
-  return except.some((next) => leadsBack(next, segments, [...seen, name]));
+  const looks = except.reduce((sum, next) => sum + looksFor(next, segments, known), 1);
+  known.set(name, looks);
+  return looks;
 }

@@ -35,7 +35,8 @@ export async function rolloutRound({ nowMs = Date.now, ...deps }: RoundDeps): Pr
     const lease = randomUUID();
     const leased = await leaseRound(deps.db, target, { lease, nowMs: nowMs() });
     if (!leased) continue;
-    const isTime = leased.lookedAt === null || nowMs() - leased.lookedAt.getTime() >= LOOK_EVERY_MS;
+    // Also where somebody's clock was ahead: nobody waits until it is as late as it said.
+    const isTime = leased.lookedAt === null || Math.abs(nowMs() - leased.lookedAt.getTime()) >= LOOK_EVERY_MS;
     let lookedAt: Date | undefined;
     try {
       const looked = await lookAt({ ...deps, nowMs: nowMs() }, target, isTime);

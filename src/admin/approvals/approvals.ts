@@ -19,7 +19,7 @@ const KEPT_DAYS = 400;
 /** A dry run's text. */
 export const MAX_SAYS = 4_000;
 /** Nobody takes a part for the whole. */
-const CUT = '… cut here: the dry run of the same input says all of it.';
+const CUT = '\n… cut here: the dry run of the same input says all of it.';
 const HOUR_MS = 3_600_000;
 
 /** `expired`: asked or granted, and too late by now. */
@@ -122,7 +122,7 @@ export function askApproval(db: Db, request: NewRequest): Promise<string> {
       });
     const until = new Date(nowMs + REQUEST_HOURS * HOUR_MS);
     const whole = says.replaceAll('\0', '');
-    const cut = whole.length > MAX_SAYS ? `${whole.slice(0, MAX_SAYS)}\n${CUT}` : whole;
+    const cut = whole.length > MAX_SAYS ? whole.slice(0, MAX_SAYS - CUT.length) + CUT : whole;
     const text = cut.toWellFormed();
     const values = [operation, JSON.stringify(input), digests[0], text, role, askedBy, now, until];
     const [row] = await tx.run<{ id: string }>(ASK, values);

@@ -14,6 +14,7 @@ import {
   LINES_SUFFIX,
   lineDigest,
   MANIFEST,
+  manifestFile,
   manifestShape,
   SIGNATURE,
   signedText,
@@ -53,7 +54,8 @@ export async function verifyPack(folder: string, key?: string): Promise<PackVerd
     else more += 1;
   };
   const names = await namesIn(folder);
-  const read = manifestShape.safeParse(parsed(await smallText(folder, MANIFEST)));
+  const written = await smallText(folder, MANIFEST);
+  const read = manifestShape.safeParse(parsed(written));
   if (!read.success) {
     found({
       file: MANIFEST,
@@ -69,6 +71,9 @@ export async function verifyPack(folder: string, key?: string): Promise<PackVerd
     keys: parsed(await smallText(folder, KEYS)),
     wanted: key,
   });
+  // JSON may say the same twice, and a reader see what was not signed.
+  if (written !== manifestFile(manifest))
+    found({ file: MANIFEST, what: 'is not written as it was: what is signed is in manifest.jws' });
   const intact = await checkSections(folder, manifest, found);
   for (const name of strangers(names, manifest)) found({ file: name, what: 'does not belong to the pack' });
   const isChainReadable = intact.has(AUDIT) && intact.has(SEALS);

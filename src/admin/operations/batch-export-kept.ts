@@ -36,6 +36,8 @@ export const batchExportKept = defineOperation({
   }),
   positional: ['batch'],
   changes: false,
+  // What people had at the target, in clear: more than looking.
+  role: 'operator',
   async run(desk, { batch, after = NO_PLACE, limit, output }, options): Promise<Output> {
     const { target } = await desk.batches.status(batch);
     if (output !== undefined) checkFile(desk);

@@ -1,0 +1,15 @@
+import { lastReport } from '../../survey/checkpoints.ts';
+import { hashCoverage } from '../hash-coverage.ts';
+import { definePage } from '../page.ts';
+
+/** What becomes of the passwords, as the last survey found them: nothing is read of the legacy store here. */
+export const hashesPage = definePage({
+  path: 'hashes',
+  title: 'Hash coverage',
+  menu: { group: 'Move', order: 40 },
+  async load({ db, targets }) {
+    const report = await lastReport(db, 'legacy');
+    const names = targets.all.map(({ name }) => name);
+    return { template: 'hashes', data: { coverage: report ? hashCoverage(report, names) : null } };
+  },
+});
