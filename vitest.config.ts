@@ -8,7 +8,8 @@ export default defineConfig({
   test: {
     // Processes, because the code under test starts worker threads of its own.
     pool: 'forks',
-    maxWorkers: 2,
+    // Tests wait for servers of others as much as they compute: a third keeps two cores busy.
+    maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     globalSetup: ['test/global-setup.ts'],
     setupFiles: ['test/support/fast-check-seed.ts'],
@@ -32,6 +33,14 @@ export default defineConfig({
           env: { FOOTBRIDGE_REQUIRE_SERVERS: '1' },
           testTimeout: 120_000,
           hookTimeout: 300_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'pictures',
+          include: ['docs/screenshots.ts'],
+          hookTimeout: 60_000,
         },
       },
       {
