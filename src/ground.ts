@@ -15,6 +15,7 @@ import { openBatchEngine } from './migration/batch/engine.ts';
 import type { Mover } from './migration/moving/mover.ts';
 import type { MoverDeps } from './migration/moving/moving.ts';
 import { openMover } from './migration/moving/moving.ts';
+import { openRouting } from './migration/routing.ts';
 import type { Log } from './observability/log.ts';
 import { openLog } from './observability/log.ts';
 import { opSessionParts } from './provider/ending.ts';
@@ -106,7 +107,9 @@ export function openGround(
     reference: (target, sub) => referenceOf((text) => keyring.mac('cidaas-password', text), target, sub),
   });
   const rollout = openRollout({ db, targets: settings.targets.map(({ name }) => name) });
+  const { waits } = openRouting({ db, rollout, directory });
   const mover = openMover({
+    waits,
     db,
     keyring,
     directory,

@@ -145,6 +145,7 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
       ensureRoutes({
         db,
         directory,
+        isOver: retired.isOver,
         targets,
         mover: parts.mover,
         routing,

@@ -33,6 +33,7 @@ const ENSURE: RouteDescription = {
     'throttled',
     'user_disabled',
     'user_excluded',
+    'already_retired',
     'user_not_found',
     'target_conflict',
     'target_refused',

@@ -26,6 +26,8 @@ export interface EnsureDeps {
   readonly provePassword: ProvePassword;
   readonly links: TargetLinks;
   readonly routing: Routing;
+  /** The old login is over for this target. */
+  readonly isOver?: (target: string) => boolean;
   readonly nowSeconds: () => number;
   /** The audit log's pseudonym of a sub. */
   readonly pseudonym: (sub: string) => Buffer;
@@ -56,6 +58,7 @@ const CLOCK_SECONDS = 15;
  * answer has no `redirectUrl`, and the move goes on by itself.
  */
 export async function ensureUser(deps: EnsureDeps, ensuring: Ensuring): Promise<EnsureAnswer> {
+  if (deps.isOver?.(ensuring.target.name)) throw new FootbridgeError('already_retired');
   const before = await movedBefore(deps, ensuring);
   if (before) return before;
   const { user, parts } = await prove(deps, ensuring);

@@ -18,7 +18,7 @@ export interface Routing {
   /** The plan leaves them at the old login, and nothing of theirs may go to the target. Throws storage_unavailable. */
   stays(target: string, user: User, app?: string): Promise<boolean>;
   /**
-   * The same of somebody of whom only the subject is known, and who has not begun to move: what is under way is finished.
+   * The same of somebody of whom only the subject is known, and who is not at the target yet: whoever is there is completed.
    * Throws storage_unavailable, legacy_unavailable.
    */
   waits(target: string, sub: string): Promise<boolean>;
@@ -46,8 +46,7 @@ export function openRouting({ db, rollout, directory }: RoutingDeps): Routing {
     waits: async (target, sub) => {
       if (!(await rollout.isPlanned(target))) return false;
       const row = await find(db, target, sub);
-      if (row && (!isMovable(row.state) || row.state === 'releasing' || row.state === 'created'))
-        return false;
+      if (row && (!isMovable(row.state) || row.state === 'created')) return false;
       const user = await directory.userBySub(sub).catch((error: unknown) => {
         // Nobody who cannot be told apart or mapped belongs to a segment.
         if (isFootbridgeError(error, 'user_ambiguous') || isFootbridgeError(error, 'mapping_failed'))

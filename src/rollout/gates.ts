@@ -83,7 +83,7 @@ function coverageCheck({ coverage: wanted, of }: FinishGate, figures: PhaseFigur
   if (wanted === undefined) return [];
   const what = 'coverage';
   const found = coverageOf(figures, of);
-  if (!found) return [{ what, holds: false, sentence: 'How many have arrived is not known.' }];
+  if (!found) return [{ what, holds: false, sentence: unknownWords(figures, of) }];
   const { share, there, people } = found;
   const arrived = `${number(there)} of ${number(people)}`;
   if (found.of === 'assigned')
@@ -95,8 +95,21 @@ function coverageCheck({ coverage: wanted, of }: FinishGate, figures: PhaseFigur
       },
     ];
   const whom = of === 'active' ? 'who logged in within 90 days' : 'people';
-  const sentence = `${arrived} ${whom} have arrived: ${percent(share)} of at least ${percent(wanted)}.`;
+  // A batch brings others, too.
+  const who =
+    there > people
+      ? `${number(there)} have arrived, more than the ${number(people)} ${whom}`
+      : `${arrived} ${whom} have arrived`;
+  const sentence = `${who}: ${percent(share)} of at least ${percent(wanted)}.`;
   return [{ what, holds: share >= wanted, sentence }];
+}
+
+function unknownWords({ standings, census }: PhaseFigures, of: FinishGate['of']): string {
+  if (!standings || !census) return 'How many have arrived is not known.';
+  if (census.people === 0) return 'The legacy store has nobody for this phase.';
+  return of === 'active'
+    ? `Of its ${number(census.people)} people nobody is known to have logged in within 90 days: “of: everybody” counts all.`
+    : 'How many have arrived is not known.';
 }
 
 function daysCheck({ days }: FinishGate, { startedAt }: PhaseFigures, nowMs: number): Check[] {

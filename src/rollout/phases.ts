@@ -29,18 +29,27 @@ interface SnapshotRow {
   readonly switches: readonly [SwitchKind, string][];
 }
 
+/** Stands in for a plan that is kept and not understood any more. */
+const UNREADABLE = (target: string): Plan =>
+  planShape.parse({ name: 'unreadable', target, phases: [{ name: 'unreadable' }] });
+
 /** Throws storage_unavailable. */
 export async function readSnapshot(q: Queryable, target: string): Promise<Snapshot | undefined> {
   const [row] = await q.run<SnapshotRow>(SNAPSHOT, [target]);
   if (!row) return undefined;
+  const read = planShape.safeParse(row.plan);
   return {
     target,
     version: row.version,
     epoch: row.epoch,
     salt: row.salt,
-    plan: planShape.parse(row.plan),
+    plan: read.data ?? UNREADABLE(target),
     phases: new Map(row.phases.map(([phase, state, attempt]) => [phase, { state, attempt }])),
-    switches: new Set(row.switches.map(([kind, name]) => switchKey(kind, name))),
+    switches: new Set([
+      ...row.switches.map(([kind, name]) => switchKey(kind, name)),
+      // Kept by another version of us: nobody moves by a plan that is not understood, and everybody can log in.
+      ...(read.success ? [] : [switchKey('everything')]),
+    ]),
   };
 }
 

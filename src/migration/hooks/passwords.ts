@@ -146,8 +146,8 @@ async function proved(
   { entry, amr, writes }: Proved,
 ): Promise<HookResult> {
   const { sub, legacyId } = entry.user;
-  // Whom the target does not know yet it only gets when it is their turn; whom it has is completed.
-  if (!found && (await routing.stays(target.name, entry.user))) return GO_ON;
+  // Nobody begins to move before it is their turn; whoever has begun is completed.
+  if (await routing.waits(target.name, sub)) return GO_ON;
   const request = {
     target: target.name,
     sub,

@@ -27,6 +27,8 @@ import type { Moving, Person, StepDeps } from './try.ts';
 import { done, moveOf } from './try.ts';
 
 export interface MoverDeps extends StepDeps, EndDeps {
+  /** The rollout plan leaves them where they are, and they are not at the target yet. Batches and operators do not ask. */
+  readonly waits?: (target: string, sub: string) => Promise<boolean>;
   readonly targets: Pick<Targets, 'all' | 'byName' | 'connection'>;
   /** For metrics and the log: how a try ended. `code` says why it did not end at the target. */
   readonly onMove?: (move: {
@@ -142,6 +144,7 @@ async function attempt(moving: Moving): Promise<MoveResult> {
   const standing = await standingOf(moving);
   const { row } = standing;
   if (!row || !isMovable(row.state)) return settled(moving, row);
+  if (await isHeld(moving)) return leftWhereTheyAre(moving);
   const person = await personFor(moving, { ...standing, row });
   await release(moving, person);
   await done(moving, 'released');
@@ -168,6 +171,19 @@ async function compared({ db, keyring, work }: Moving, { user }: Person, { targe
   const { target, sub } = work;
   const digests = digestsOf(keyring, target, { ...user, targetUserId });
   await db.runParts([comparedPart(target, { sub, digests })], 'select 1');
+}
+
+const PLANNED_ROADS: readonly Road[] = ['login', 'fetch', 'event', 'typed', 'ensure'];
+
+async function isHeld({ waits, work: { target, sub, road } }: Held): Promise<boolean> {
+  return PLANNED_ROADS.includes(road) && ((await waits?.(target, sub)) ?? false);
+}
+type Held = Moving & Pick<MoverDeps, 'waits'>;
+
+/** Asked for before the plan was taken back: their next login asks again, when it is their turn. */
+async function leftWhereTheyAre(moving: Moving): Promise<MoveResult> {
+  await finishWork(moving.db, moving.work);
+  return { kind: 'later', code: 'rollout_stays' };
 }
 
 /** The auditor can tell why somebody who is there does not count as moved. */

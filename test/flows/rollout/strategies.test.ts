@@ -5,6 +5,7 @@ import type { PhaseState } from '../../../src/rollout/deciding.ts';
 import { bucketOf } from '../../../src/rollout/membership.ts';
 import { switchOff, switchOn, turnPhase } from '../../../src/rollout/phases.ts';
 import { subOf } from '../batch/town.ts';
+import { until } from '../server.ts';
 import type { RolloutTown } from './rollout-town.ts';
 import { openRolloutTown } from './rollout-town.ts';
 
@@ -234,6 +235,21 @@ describe('the way back', () => {
     expect(await town.logInAt('shop', clara)).toBe('old');
     await turn('pilot', 'running');
     expect(await town.logInAt('shop', clara)).toBe('new');
+  });
+
+  test('a move that waits for the target is not made any more once the phase is taken back', async () => {
+    const emil = await someone({ role: 'clerk' });
+    town.kratos.fail(503);
+    expect(await town.logInAt('shop', emil)).toBe('old');
+    expect(await town.openWork()).toHaveLength(1);
+    await turn('pilot', 'rolled-back');
+    town.kratos.recover();
+    await town.sql('update target_work set due_at = now() - interval $$1 minute$$');
+    await until(async () => (await town.openWork()).length === 0);
+    expect(town.accounts(emil)).toBe(0);
+    await turn('pilot', 'running');
+    expect(await town.logInAt('shop', emil)).toBe('new');
+    expect(town.accounts(emil)).toBe(1);
   });
 
   test('while our database is away nobody is told anything wrong, and nobody is moved', async () => {
