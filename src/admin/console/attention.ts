@@ -3,7 +3,7 @@ import type { BatchStatus } from '../../migration/batch/batch.ts';
 import { countWork } from '../../migration/moving/target-work.ts';
 import { phaseRows, plannedTargets, switchRows } from '../../rollout/phases.ts';
 import { countDeliveries } from '../../sessions/ending/deliveries.ts';
-import { syncOverview } from '../../sync/overview.ts';
+import { syncStanding } from '../../sync/overview.ts';
 import { listApprovals } from '../approvals/approvals.ts';
 import type { Desk } from '../operation.ts';
 import type { Known } from './known.ts';
@@ -175,7 +175,7 @@ async function deliveries({ db }: Desk): Promise<Concern[]> {
 async function sync({ db, sync: synced }: Desk): Promise<Concern[]> {
   const targets = synced?.settings.pairs.map(({ target }) => target) ?? [];
   if (!synced || targets.length === 0) return [];
-  const { pairs } = await syncOverview({ db, queue: synced.queue }, targets);
+  const { pairs } = await syncStanding({ db, queue: synced.queue }, targets);
   return pairs.flatMap(({ target, queue, open }): Concern[] => {
     const conflicts = open.reduce((sum, one) => sum + one.conflicts, 0);
     return [

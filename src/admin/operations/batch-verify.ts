@@ -62,6 +62,8 @@ export const batchVerify = defineOperation({
     'Compares the legacy store with a target, person by person and field by field, and reports what is missing, extra or different, signed. Read-only on both sides; goes on where it was cut off.',
   input,
   changes: false,
+  // It reads a whole store.
+  role: 'operator',
   async run(desk: Desk, given: Input, options): Promise<Output> {
     const { leads, batch, restart, plan, showValues } = given;
     checkFiles(desk, plan, given.report);

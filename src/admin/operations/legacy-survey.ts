@@ -15,6 +15,8 @@ export const legacySurvey = defineOperation({
     restart: z.boolean().optional().describe('Begins afresh instead of going on with one that was cut off.'),
   }),
   changes: false,
+  // It reads a whole store.
+  role: 'operator',
   run({ db, keyring, directory, passwords, targets, legacySettings }, { rate, restart }, { onProgress }) {
     const readers = readersOf(targets.all);
     // Secrets print as such: a changed password of the store is no other store.

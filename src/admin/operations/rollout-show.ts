@@ -47,7 +47,7 @@ export const rolloutShow = defineOperation({
   },
   print: (output) =>
     isNothing(output)
-      ? 'Nothing is planned: everything is as the settings say.'
+      ? 'Nothing is planned: everything is as the settings say. footbridge rollout set FILE says what a plan would do.'
       : sectionsText(sectionsOf(output)),
   page: (output) => sectionsPage('Rollout', sectionsOf(output)),
   foundWrong: (output) => isNothing(output),

@@ -39,6 +39,8 @@ export const rolloutSupport = defineOperation({
   print: ({ executed, target, phase, requests }) =>
     [
       `${executed ? 'Noted' : 'Would note'}: ${count(requests)} ${requests === 1 ? 'request' : 'requests'} to the support by ${phase ? `people of ${phase}` : 'people of all phases'} for ${target}.`,
-      ...(executed ? [] : [NOTHING_CHANGED]),
+      executed
+        ? 'Gates look at it within five minutes: footbridge rollout show says what they make of it.'
+        : NOTHING_CHANGED,
     ].join('\n'),
 });

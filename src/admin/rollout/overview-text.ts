@@ -89,6 +89,12 @@ function nextWords({ phases, target }: PlanOverview): string[] {
   return words.length > 0 ? words : ['Nothing happens by itself: every phase is finished or rolled back.'];
 }
 
+/** Where nothing but an operator is waited for. */
+const beginning = ({ phase, start }: PhaseOverview, target: string) =>
+  start && start.at === undefined && start.waitsFor.length === 1
+    ? ` footbridge rollout start ${phase} --target ${target}`
+    : '';
+
 function nextOf(one: PhaseOverview, target: string): string[] {
   const { phase, state, reason, start, verdicts: gates } = one;
   const why = reason ? `: ${reason}` : '.';
@@ -97,7 +103,7 @@ function nextOf(one: PhaseOverview, target: string): string[] {
       return [
         start?.isDue
           ? `${phase} starts within a minute.`
-          : `${phase} has not begun. ${start?.waitsFor.join(' ')}`,
+          : `${phase} has not begun. ${start?.waitsFor.join(' ')}${beginning(one, target)}`,
       ];
     case 'running':
       return [

@@ -11,6 +11,12 @@ const DECISIONS = {
   redirect: 'is led to the target',
 } as const;
 
+/** An app of ours may lead elsewhere, or nowhere. */
+const decisionWords = ({ decision, app, target }: Explained) =>
+  decision === 'migrate' && app === null
+    ? `is moved at the next login that leads to ${target}`
+    : DECISIONS[decision];
+
 const MISSES: Readonly<Record<Criterion, string>> = {
   subs: 'is not on its list',
   percentage: 'has a place beyond its share',
@@ -28,12 +34,12 @@ const MISSES: Readonly<Record<Criterion, string>> = {
 const WAYS = { decision: 'by a login', bulk: 'by a batch', operator: 'by an operator' } as const;
 
 export function personSections(one: Explained): Section[] {
-  const { sub, target, app, decision, sentence, phase, bucket, state, plan, version } = one;
+  const { sub, target, app, sentence, phase, bucket, state, plan, version } = one;
   const where = app === null ? '' : ` at ${app}`;
   const by = phase === null ? '' : ` (${phase}${one.segment === null ? '' : `, by ${one.segment}`})`;
   return [
     {
-      title: `${sub}${where}: ${DECISIONS[decision]}`,
+      title: `${sub}${where}: ${decisionWords(one)}`,
       text: [
         `${sentence}${by}`,
         `Plan ${plan} for ${target}, version ${version}. In the ledger: ${state ?? 'legacy (never seen here)'}.`,

@@ -26,7 +26,7 @@ export function setSections(output: SetOutput): Section[] {
 
 const nextWords = ({ executed, version, target }: SetOutput): string =>
   executed
-    ? `Every decision from now on is by version ${version}, on every server. footbridge rollout show --target ${target} shows it.`
+    ? `Every decision from now on is by version ${version}, on every server. What comes next: footbridge rollout show --target ${target}`
     : `Version ${version} would be in force from the next decision on. ${NOTHING_CHANGED}`;
 
 const detailWords = ({ kind, details }: Change): string => (kind === 'removed' ? '' : details.join('; '));

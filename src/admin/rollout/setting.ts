@@ -148,6 +148,10 @@ function reachWords({ after, stood }: Given, before: Plan, name: string): string
 
 function appWords({ before, after }: Given): string[] {
   const [old, now] = [Object.keys(before?.apps ?? {}), Object.keys(after.apps)];
+  if (!before && now.length === 0)
+    return [
+      `It names no apps: it is asked wherever the settings lead to ${after.target}. An app that leads nowhere (“leadsTo”) stays as it is.`,
+    ];
   if (now.length > 0 && old.length === 0) return ['Apps that the plan does not name stay at the old login.'];
   if (now.length === 0 && old.length > 0) return ['The plan names no apps any more: it is for all of them.'];
   const gone = old.filter((name) => !now.includes(name));

@@ -42,7 +42,7 @@ describe('before anything has happened', () => {
     ['/rollout', 'There is no plan yet'],
     [`/rollout/${TARGET}`, 'footbridge rollout set plan.yaml --execute'],
     [`/rollout/${TARGET}/plan`, 'There is no plan for new-one yet'],
-    ['/logins', 'footbridge start'],
+    ['/logins', 'is here some seconds later'],
     ['/hashes', 'footbridge legacy survey'],
     ['/forecast', 'there is no plan for new-one yet'],
   ])('the page %s says what comes next', async (path, says) => {
@@ -161,7 +161,7 @@ describe('a rollout that runs', () => {
       const all = new Set<string>();
       for (const path of pages)
         for (const href of hrefs((await operator.get(`/admin${path}`)).body)) all.add(href);
-      expect(all.size).toBeGreaterThan(operator === admin ? 12 : 0);
+      if (operator === admin) expect(all.size).toBeGreaterThan(12);
       for (const href of all)
         expect((await operator.get(href)).status, `${operator.name}: ${href}`).toBe(200);
     }

@@ -191,6 +191,10 @@ async function flow(db: Db, now: Date): Promise<void> {
     statement(`select phase, state, count(*)::int as people from rollout_assignments join ledger using (target, sub)
       group by 1, 2`),
   );
+  // All whom the pilot is for were assigned to it.
+  const [belong] = await db.run<{ people: number }>(
+    statement(`select count(*)::int as people from rollout_assignments where phase = 'pilot'`),
+  );
   const began: Readonly<Record<string, number>> = { staff: SINCE_DAYS, pilot: 38 };
   for (let back = SINCE_DAYS; back >= 0; back -= 1) {
     const ofPhases = rows.flatMap(({ phase, state, people }): Standing[] => {
@@ -207,7 +211,12 @@ async function flow(db: Db, now: Date): Promise<void> {
     const totals = [
       { phase: '', segment: '', people: PEOPLE },
       { phase: 'staff', segment: '', people: STAFF, phaseState: back > 40 ? 'running' : 'finished' },
-      { phase: 'pilot', segment: '', people: 2_135, phaseState: back > 38 ? 'planned' : 'running' },
+      {
+        phase: 'pilot',
+        segment: '',
+        people: belong?.people ?? 0,
+        phaseState: back > 38 ? 'planned' : 'running',
+      },
     ];
     const at = now.getTime() - back * DAY_MS;
     await noteDay(db, {

@@ -39,6 +39,18 @@ const found = async (folder: string, key = thumbprint) => {
   };
 };
 
+describe('a manifest', () => {
+  test('that says something twice is not taken for the one that was signed', async () => {
+    const folder = copy();
+    const text = read(folder, 'manifest.json');
+    write(folder, 'manifest.json', text.replace('"actor":', '"actor": "somebody else",\n  "actor":'));
+    expect(await found(folder)).toEqual({
+      ok: false,
+      findings: ['manifest.json is not written as it was: what is signed is in manifest.jws'],
+    });
+  });
+});
+
 describe('a pack', () => {
   test('as it was written is good, by the key that was told by another way', async () => {
     const verdict = await verifyPack(pack, thumbprint);
