@@ -30,6 +30,7 @@ export function demoLegacySettings(shopUrl: string): LegacyConfig {
       givenName: 'first_name',
       familyName: 'last_name',
       locale: 'lang',
+      lastLogin: 'last_seen_at',
       updatedAt: 'changed_at',
       disabled: { column: 'active', equals: 'N' },
       locked: { column: 'locked_until', future: true },

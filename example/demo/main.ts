@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join, resolve } from 'node:path';
 import { styleText } from 'node:util';
 import { stringify } from 'yaml';
+import { invitationLink, invite } from '../../src/admin/console/invitations.ts';
 import type { App } from '../../src/app.ts';
 import { openApp } from '../../src/app.ts';
 import type { SettingsInput } from '../../src/config.ts';
@@ -20,6 +21,7 @@ import { EmbeddedPostgresError, startEmbeddedPostgres } from '../../src/store/em
 import { schemaUp } from '../../src/store/schema.ts';
 import type { Demo } from './demo.ts';
 import { demoLegacySettings, startDemo, TARGET_CLIENT_ID, targetRedirectUris } from './demo.ts';
+import { planDemo } from './demo-plan.ts';
 
 export interface RunDemoOptions {
   readonly data: string;
@@ -33,6 +35,8 @@ export interface RunningDemo {
   readonly issuer: string;
   readonly ports: ReturnType<typeof portsFrom>;
   readonly links: Demo['links'];
+  /** Lets its first visitor in, for ten minutes. */
+  readonly consoleLink: string;
   readonly configFile: string;
   readonly app: App;
   close(): Promise<void>;
@@ -121,6 +125,7 @@ async function openAround(
   await schemaUp({ url: settings.database.url.reveal(), log });
   const db = openDb({ url: settings.database.url.reveal(), poolSize: 2 });
   closers.push(() => db.close());
+  await planDemo(db);
   const demo = await startDemo({
     ports: { shop: ports.shop, target: ports.target, newApp: ports.newApp, story: ports.story },
     databases: {
@@ -131,14 +136,20 @@ async function openAround(
     issuer,
     clientSecret: secrets.clientSecret,
     hookKey: secrets.hookKey,
-    consoleUrl: `http://127.0.0.1:${ports.private}/readyz`,
+    consoleUrl: `http://127.0.0.1:${ports.private}/admin`,
     states: async () => Object.fromEntries((await counts(db)).map(({ state, users }) => [state, users])),
     log,
   });
   closers.push(() => demo.close());
   const app = await openApp(settings);
   closers.push(() => app.close());
-  return { issuer, ports, links: demo.links, configFile, app, close };
+  const { token } = await invite(
+    db,
+    { name: 'you', role: 'admin' },
+    { actor: 'operator:demo', now: new Date() },
+  );
+  const consoleLink = invitationLink(`http://127.0.0.1:${ports.private}`, token);
+  return { issuer, ports, links: demo.links, consoleLink, configFile, app, close };
 }
 
 const HEADER = `# The demo's configuration, written anew at each start. It holds the demo's secrets.
@@ -156,7 +167,8 @@ function demoSettings({ postgres, ports, secrets, issuer }: SettingsParts): Sett
     database: { url: postgres.url('footbridge') },
     masterKey: secrets.masterKey,
     listen: { public: { port: ports.public }, private: { port: ports.private } },
-    admin: { token: secrets.adminToken },
+    // Whoever tries the demo out is alone: there is nobody else to approve anything.
+    admin: { token: secrets.adminToken, fourEyes: false },
     log: { level: 'warn' },
     provider: {
       issuer,
@@ -236,7 +248,7 @@ async function forget(data: string): Promise<void> {
   rmSync(data, { recursive: true, force: true });
 }
 
-function print({ links, issuer, ports }: RunningDemo): void {
+function print({ links, consoleLink, issuer, ports }: RunningDemo): void {
   const width = Math.max(...links.map(({ label }) => label.length)) + 2;
   const line = (label: string, url: string, hint: string) =>
     `  ${styleText('bold', label.padEnd(width))}${styleText('cyan', url.padEnd(33))} ${styleText('dim', hint)}`;
@@ -253,6 +265,14 @@ function print({ links, issuer, ports }: RunningDemo): void {
   say(`  3. ${styleText('green', 'npm run -s footbridge -- user show anna')} says where she stands.`);
   say(
     '  4. Log out, switch the old shop’s database off, log in at the new identity system with the same password.',
+  );
+  say('  5. See it as its operator does. This link lets you in once, within ten minutes:');
+  say(`     ${styleText('cyan', consoleLink)}`);
+  say(
+    styleText(
+      'dim',
+      '     Another: npm run -s footbridge -- console invite --name you --role admin --execute',
+    ),
   );
   say(styleText('dim', '\n  Ctrl-C stops everything; npm start -- --reset begins anew.'));
 }

@@ -19,6 +19,8 @@ export interface Person {
   readonly emailConfirmed: boolean;
   readonly active: boolean;
   readonly lockedUntil?: string;
+  /** When the demo began; undefined: never since the shop writes it down. */
+  readonly seenDaysAgo?: number;
   /** Base32, as an authenticator app takes it. */
   readonly otpSeed?: string;
   /** What is special, for the table on the story page. */
@@ -243,9 +245,12 @@ const ROWS: readonly Row[] = [
 ];
 
 const FIRST_ID = 1001;
+/** Most come every other week, some at Christmas, and some have forgotten that they have an account. */
+const SEEN_DAYS_AGO = [2, 0, 11, 1, 34, 5, 170, 3, undefined, 19, 58, 7, 410, 26] as const;
 const MAIL_HOSTS = ['example.com', 'example.org', 'example.net'] as const;
 
 export const PEOPLE: readonly Person[] = ROWS.map(([login, givenName, familyName, kind, more = {}], at) => {
+  const seenDaysAgo = SEEN_DAYS_AGO[at % SEEN_DAYS_AGO.length];
   const { nameless, email = `${login}@${MAIL_HOSTS[at % MAIL_HOSTS.length]}`, ...rest } = more;
   return {
     id: FIRST_ID + at,
@@ -256,6 +261,7 @@ export const PEOPLE: readonly Person[] = ROWS.map(([login, givenName, familyName
     language: 'en',
     emailConfirmed: true,
     active: true,
+    ...(seenDaysAgo === undefined ? {} : { seenDaysAgo }),
     ...(nameless ? {} : { givenName, familyName }),
     ...(email === null ? {} : { email }),
     ...rest,

@@ -28,6 +28,8 @@ create table if not exists customers (
   moved         smallint not null default 0,
   changed_at    timestamptz not null default now()
 );
+-- Since 2011, by the nightly statistics.
+alter table customers add column if not exists last_seen_at timestamptz;
 create index if not exists customers_email on customers (lower(email));
 create table if not exists shop_sessions (
   token       char(64) primary key,
@@ -160,7 +162,7 @@ async function sessionBy(shop: Database, id: string): Promise<ShopSession | unde
 
 const COLUMNS = [
   ...['id', 'login', 'email', 'pw', 'pw_kind', 'salt', 'first_name', 'last_name', 'phone'],
-  ...['lang', 'role', 'confirmed_at', 'active', 'locked_until', 'otp_secret'],
+  ...['lang', 'role', 'confirmed_at', 'active', 'locked_until', 'otp_secret', 'last_seen_at'],
 ];
 
 async function seed(shop: Database, people: readonly Person[]): Promise<number> {
@@ -194,6 +196,10 @@ async function rowOf(person: Person): Promise<unknown[]> {
       person.phone,
     ],
     ...[person.language, person.role, person.emailConfirmed ? '2019-05-04T10:00:00Z' : undefined],
-    ...[person.active ? 'Y' : 'N', person.lockedUntil, person.otpSeed],
+    ...[person.active ? 'Y' : 'N', person.lockedUntil, person.otpSeed, lastSeen(person)],
   ];
 }
+
+const DAY_MS = 86_400_000;
+const lastSeen = ({ seenDaysAgo }: Person) =>
+  seenDaysAgo === undefined ? undefined : new Date(Date.now() - seenDaysAgo * DAY_MS);

@@ -85,6 +85,7 @@ function steps(places: Places) {
 <li><b>Switch the old store off,</b> in the shop’s <a href="${places.shop}/backoffice">back office</a>. It is really off: nothing can connect to it.</li>
 <li><b>Sign out of the new app, and in again,</b> this time with Anna’s login and password at the new identity system itself. It works. Then try <code>juergen</code>, who has not moved yet: he has to wait.</li>
 <li><b>Go the other way round:</b> switch it on again and sign out of the new app. Sign in at the <a href="${places.shop}/login">old shop</a> as <code>juergen</code>, then go to the new app and <i>Continue with your shop account</i>. Footbridge asks the shop who that is: no password is typed twice. Sign out at the shop, and Footbridge has forgotten him, too.</li>
+<li><b>See it as its operator does:</b> the terminal prints a link to the console. A plan of three phases runs there, and Anna’s page tells what happened to her.</li>
 <li><b>Try somebody with a second factor:</b> <code>ines</code> or <code>kwame</code>. Your <a href="/authenticator">pocket authenticator</a> has their codes, and it is the same one before and after. If they used it at the shop, Footbridge does not ask again.</li>
 <li><b>Try the difficult ones:</b> <code>fatou</code>, whose hash cannot be rewritten, so that her password is hashed anew as she types it; <code>MIA.BERG@example.com</code>, who could be either of two people; <code>nadia</code>, who is not welcome any more; <code>till7</code>, who has no name.</li>
 </ol>`;
@@ -108,6 +109,7 @@ const COMMANDS = [
     'legacy survey',
     'what kinds of users and hashes the shop holds, and what will not move: ask before you begin',
   ],
+  ['rollout show', 'who goes when, how far each phase is, and what comes next'],
   ['audit export', 'who did what, in order, without anybody’s secrets'],
   ['audit verify', 'that nobody tampered with that record'],
 ] as const;
