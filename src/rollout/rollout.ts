@@ -32,11 +32,6 @@ export interface Rollout {
    * storage_unavailable.
    */
   decide(target: string, asked: Asked): Promise<Decided | undefined>;
-  /** The same for whoever stores it in a statement of their own. */
-  propose(
-    target: string,
-    asked: Asked,
-  ): Promise<{ readonly decided: Decided; readonly parts: readonly Part[] } | undefined>;
   /** The phase that somebody belongs to, the first of the plan; undefined without one. Throws storage_unavailable. */
   phaseOf(target: string, sub: string): Promise<string | undefined>;
   /** The target of the plan that this client's people go to, if any: known at once, and at most some seconds old. */
@@ -112,11 +107,6 @@ export function openRollout({ db, targets, nowMs = Date.now }: RolloutDeps): Rol
       const parts = partsOf(found.snapshot, found.decided, asked.person.sub);
       if (parts.length > 0) await db.runParts(parts, 'select 1');
       return found.decided;
-    },
-    async propose(target, asked) {
-      const found = await ask(target, asked);
-      if (!found) return undefined;
-      return { decided: found.decided, parts: partsOf(found.snapshot, found.decided, asked.person.sub) };
     },
     async phaseOf(target, sub) {
       if (hasNone(target)) return undefined;

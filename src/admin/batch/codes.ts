@@ -226,6 +226,11 @@ export const NOTE_CODES = {
     todo: 'footbridge batch resume ID --execute',
     replay: 'no',
   },
+  rollout_stays: {
+    sentence: 'The rollout plan leaves them at the old login for now.',
+    todo: 'footbridge rollout show --user SUB says why. Nothing: their next login asks again, when it is their turn.',
+    replay: 'no',
+  },
   phase_held: {
     sentence: 'Its phase was rolled back, or a kill switch is on: nobody of it is sent.',
     todo: 'footbridge rollout show says why. Once the phase goes on: footbridge batch resume ID --execute; after a rollback footbridge rollout batch makes another one.',
