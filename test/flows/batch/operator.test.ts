@@ -219,11 +219,11 @@ test('what was done, and by whom, is in the audit log', async () => {
     'operator:cli batch.planned',
     'operator:cli batch.planned',
     'operator:cli batch.dropped',
-    'api batch.started',
+    'operator:api batch.started',
     'operator:cli batch.paused',
     'operator:cli batch.tuned',
     'operator:cli batch.resumed',
-    'api batch.replayed',
-    'api batch.replayed',
+    'operator:api batch.replayed',
+    'operator:api batch.replayed',
   ]);
 });
