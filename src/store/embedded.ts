@@ -113,6 +113,9 @@ interface LaunchOptions extends EmbeddedPostgresOptions {
   readonly port: number;
 }
 
+/** Several files of tests at once, each with nodes that have pools of their own. */
+const TEST_CONNECTIONS = 300;
+
 /** Settings of the server. Its log gets neither values nor rows (security.md A11), and it opens no socket file. */
 function settings({ port, fast = false }: LaunchOptions): string[] {
   const wanted = {
@@ -125,7 +128,7 @@ function settings({ port, fast = false }: LaunchOptions): string[] {
     log_min_error_statement: 'panic',
     log_checkpoints: 'off',
     // Still survives the death of the process, only not of the machine.
-    ...(fast && { fsync: 'off', full_page_writes: 'off' }),
+    ...(fast && { fsync: 'off', full_page_writes: 'off', max_connections: TEST_CONNECTIONS }),
   };
   return Object.entries(wanted).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 }
