@@ -81,6 +81,9 @@ async function again(courier: Courier) {
   clock += 3_600_000;
   courier.kick();
 }
+/** Taken, and not written down what became of them. */
+const onTheWay = async () =>
+  (await stage.sql('select 1 from logout_deliveries where lease is not null')).length;
 const done = async () =>
   (await stage.sql('select 1 from logout_deliveries where done_at is null')).length === 0;
 
@@ -237,7 +240,7 @@ describe('many deliveries', () => {
     await post('shop', { count: 20 });
     courier.kick();
     await until(async () => shop.calls.length === 20);
-    await until(async () => dead.load.now === 0);
+    await until(async () => dead.load.now === 0 && (await onTheWay()) === 0);
     // Four at once, and the breaker's pause: the clock stands still.
     expect(dead.calls.length).toBeLessThanOrEqual(8);
     expect(dead.load.most).toBeLessThanOrEqual(4);
@@ -251,7 +254,7 @@ describe('many deliveries', () => {
     await post('shop', { count: 100 });
     const courier = hire();
     courier.kick();
-    await until(async () => results.length >= 4 && shop.load.now === 0);
+    await until(async () => results.length >= 4 && shop.load.now === 0 && (await onTheWay()) === 0);
     const before = shop.calls.length;
     clock += 120_000;
     courier.kick();
