@@ -68,7 +68,6 @@ export const ERRORS = {
   approval_own: [403, 'Nobody approves what they have asked for themselves.'],
   retirement_state: [409, 'The retirement is not in a state for that.'],
   already_retired: [410, 'The old login is over: people log in at the new one.'],
-  retirement_blocked: [409, 'The legacy store cannot be retired yet.'],
   survey_running: [409, 'Another survey of this store is running.'],
   second_factor_missing: [
     409,

@@ -15,6 +15,7 @@ import { openBatchEngine } from './migration/batch/engine.ts';
 import type { Mover } from './migration/moving/mover.ts';
 import type { MoverDeps } from './migration/moving/moving.ts';
 import { openMover } from './migration/moving/moving.ts';
+import type { Routing } from './migration/routing.ts';
 import { openRouting } from './migration/routing.ts';
 import type { Log } from './observability/log.ts';
 import { openLog } from './observability/log.ts';
@@ -54,6 +55,8 @@ export interface Ground {
   readonly mover: Mover;
   /** Who goes when; without plans it says nothing. */
   readonly rollout: Rollout;
+  /** The same for somebody as the ledger has them. */
+  readonly routing: Routing;
   /** How logins and moves went, until a server stores it. */
   readonly counts: Counts;
   readonly batches: Batches;
@@ -107,9 +110,9 @@ export function openGround(
     reference: (target, sub) => referenceOf((text) => keyring.mac('cidaas-password', text), target, sub),
   });
   const rollout = openRollout({ db, targets: settings.targets.map(({ name }) => name) });
-  const { waits } = openRouting({ db, rollout, directory });
+  const routing = openRouting({ db, rollout, directory });
   const mover = openMover({
-    waits,
+    waits: routing.waits,
     db,
     keyring,
     directory,
@@ -176,6 +179,7 @@ export function openGround(
     passwords,
     mover,
     rollout,
+    routing,
     counts: openCounts({ db }),
     queue,
   };

@@ -7,8 +7,6 @@ import { carryFor } from './migration/carrying.ts';
 import type { AtLoginDeps } from './migration/hooks/at-login.ts';
 import { openAtLogin } from './migration/hooks/at-login.ts';
 import { proveParts, statePart } from './migration/ledger.ts';
-import type { Routing } from './migration/routing.ts';
-import { openRouting } from './migration/routing.ts';
 import { openTargetLinks } from './migration/target-link.ts';
 import { issueTicket } from './migration/tickets.ts';
 import type { Metrics } from './observability/metrics.ts';
@@ -43,9 +41,8 @@ export function openLogins(
     readonly throughTarget: PasswordDeps['throughTarget'];
   } & Pick<AtLoginDeps, 'onSession'>,
 ) {
-  const { settings, db, keyring, audit, directory, targets, passwords, mover, metrics, log } = parts;
+  const { settings, db, keyring, audit, directory, targets, passwords, mover, routing, metrics, log } = parts;
   const { issuer, login } = settings.provider;
-  const routing = openRouting({ db, rollout: parts.rollout, directory });
   const plannedFor = parts.rollout.targetOfApp;
   const targetOf = targetOfClients(settings.provider, targets, plannedFor);
   const carry = carryFor(carrying, { byClient: targetOf });
@@ -91,8 +88,8 @@ export function openLogins(
     pseudonym,
     onError: (error) => log.warn({ error }, 'somebody could not be moved at the login; it goes on by itself'),
   });
-  const written = loginWrites(parts, { targetOf, routing });
-  return { ...written, targetOf, carry, provePassword, links, atLogin, onward, routing };
+  const written = loginWrites(parts, targetOf);
+  return { ...written, targetOf, carry, provePassword, links, atLogin, onward };
 }
 
 export const unusable =
@@ -116,11 +113,8 @@ export function carrying({ passwords, keyring, metrics, log }: LoginsParts): Car
 
 /** What a login writes, and what it carries to the target that it is for. */
 function loginWrites(
-  { targets, keyring, directory, audit, rollout, counting }: LoginsParts,
-  {
-    targetOf,
-    routing,
-  }: { readonly targetOf: (clientId: string) => Target | undefined; readonly routing: Routing },
+  { targets, keyring, directory, audit, rollout, routing, counting }: LoginsParts,
+  targetOf: (clientId: string) => Target | undefined,
 ): Pick<FrontOptions, 'ticket' | 'loginParts' | 'ledgerStatePart'> {
   /** Without a plan nobody is read. Of whom the legacy store has not any more nothing goes to a target that has one. */
   const where = async (

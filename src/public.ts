@@ -77,7 +77,7 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
     carrying: twoWay.isOn ? { ...carryingDeps, synced: twoWay.passwords.captures } : carryingDeps,
     throughTarget,
   });
-  const { carry, provePassword, links, atLogin, onward, routing } = logins;
+  const { carry, provePassword, links, atLogin, onward } = logins;
   const jwtIdpTarget = provider.jwtIdp && targets.byName(provider.jwtIdp.target);
   parts.courier.kick = beside.courier.kick;
   closers.push(() => legacySessions.close());
@@ -148,7 +148,7 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
         isOver: retired.isOver,
         targets,
         mover: parts.mover,
-        routing,
+        routing: parts.routing,
         provePassword,
         links,
         resolveToken,
@@ -161,7 +161,7 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
       routingRoutes({
         directory,
         targets,
-        routing,
+        routing: parts.routing,
         links,
         resolveToken,
         onError,
@@ -184,7 +184,7 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
         directory,
         targets,
         mover: parts.mover,
-        routing,
+        routing: parts.routing,
         provePassword,
         pseudonym: audit.pseudonym,
         failureFloorMs: provider.login.failureFloorMs,

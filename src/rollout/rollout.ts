@@ -4,7 +4,6 @@
  */
 import type { Db } from '../store/db.ts';
 import { statement } from '../store/db.ts';
-import type { Part } from '../store/statement.ts';
 import { ASSIGNMENTS_OF, assignPart } from './assignments.ts';
 import type { Answer, Assignment, Snapshot } from './deciding.ts';
 import { appNamed, decide } from './deciding.ts';
@@ -95,8 +94,6 @@ export function openRollout({ db, targets, nowMs = Date.now }: RolloutDeps): Rol
     const answer = decide(snapshot, { ...asked, assignments: row?.assignments ?? [], nowMs: nowMs() });
     return { snapshot, decided: { ...answer, target } };
   };
-  const partsOf = (snapshot: Snapshot, { assign, target }: Decided, sub: string): readonly Part[] =>
-    assign ? assignPart({ target, version: snapshot.version, way: 'decision' }, [{ ...assign, sub }]) : [];
 
   return {
     isPlanned: async (target) =>
@@ -104,9 +101,14 @@ export function openRollout({ db, targets, nowMs = Date.now }: RolloutDeps): Rol
     async decide(target, asked) {
       const found = await ask(target, asked);
       if (!found) return undefined;
-      const parts = partsOf(found.snapshot, found.decided, asked.person.sub);
-      if (parts.length > 0) await db.runParts(parts, 'select 1');
-      return found.decided;
+      const { snapshot, decided } = found;
+      const { version } = snapshot;
+      const { assign } = decided;
+      if (assign) {
+        const people = [{ ...assign, sub: asked.person.sub }];
+        await db.runParts(assignPart({ target, version, way: 'decision' }, people), 'select 1');
+      }
+      return decided;
     },
     async phaseOf(target, sub) {
       if (hasNone(target)) return undefined;

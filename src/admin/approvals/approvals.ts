@@ -71,16 +71,6 @@ export const listApprovals = (
   { nowMs, onlyOpen = false, limit }: { nowMs: number; onlyOpen?: boolean; limit: number },
 ): Promise<Approval[]> => q.run<Approval>(LIST, [new Date(nowMs), onlyOpen, limit]);
 
-const AFTER = statement(
-  `select ${COLUMNS} from approvals where approvals.id > $2::bigint order by approvals.id limit $3`,
-);
-/** A page of all, in the order in which they were asked for: for an auditor. */
-export const approvalsAfter = (
-  q: Queryable,
-  after: string,
-  { nowMs, limit }: { readonly nowMs: number; readonly limit: number },
-): Promise<Approval[]> => q.run<Approval>(AFTER, [new Date(nowMs), after, limit]);
-
 export interface NewRequest {
   readonly operation: string;
   /** As it is shown: without secrets. */
