@@ -4,6 +4,7 @@
  */
 import type { Adapter, AdapterFactory, AdapterPayload } from 'oidc-provider';
 import { errors } from 'oidc-provider';
+import { nowSeconds } from '../clock.ts';
 import { isFootbridgeError } from '../errors.ts';
 import type { Keyring } from '../store/encryption.ts';
 import { InteractionAdapter } from './interaction-cookie.ts';
@@ -76,7 +77,21 @@ class RecordAdapter implements Adapter {
 function payloadOf(record: StoredRecord): AdapterPayload {
   const consumed = record.consumedAt ? { consumed: Math.floor(record.consumedAt.getTime() / 1000) } : {};
   // A copy: the library changes what it gets, and what was read is compared with what is written.
-  return { ...structuredClone(record.payload), ...consumed } as AdapterPayload;
+  // Whether it lives is for our database's clock to say, and every read asks it: this node's may be ahead.
+  const { exp } = record.payload;
+  const lives = typeof exp === 'number' ? { exp: Math.max(exp, nowSeconds() + 1) } : {};
+  return { ...(copied(record.payload) as object), ...lives, ...consumed } as AdapterPayload;
+}
+
+/** Of JSON, which is all that a row can hold: several times faster than a structured clone. */
+function copied(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(copied);
+  if (value === null || typeof value !== 'object') return value;
+  const out: Record<string, unknown> = {};
+  // `claims` comes from clients; a key of this name would be taken for something else than a key.
+  for (const key of Object.keys(value))
+    if (key !== '__proto__') out[key] = copied((value as Record<string, unknown>)[key]);
+  return out;
 }
 
 /** A lost database is `temporarily_unavailable` with status 503 (RFC 6749 section 4.1.2.1), never `server_error`. */

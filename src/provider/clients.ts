@@ -1,6 +1,7 @@
 /** Client settings as oidc-provider's metadata (OpenID Connect Dynamic Client Registration 1.0, section 2). */
 import type { ClientMetadata } from 'oidc-provider';
 import type { Target, Targets } from '../targets/target.ts';
+import { FAPI_CLIENT } from './fapi.ts';
 import { JWT_IDP_CLIENT } from './own-clients.ts';
 import type { ClientSettings, ProviderSettings } from './provider-settings.ts';
 
@@ -16,7 +17,13 @@ export function targetOfClients(
     targets.byClient(clientId) ?? targets.byName(leads.get(clientId) ?? plannedFor(clientId) ?? '');
 }
 
-export function clientMetadata(client: ClientSettings): ClientMetadata {
+/** No fragment: a code belongs where scripts of the page do not look, and `code` is all we give. */
+export const RESPONSE_MODES = ['query', 'form_post'];
+
+export function clientMetadata(
+  client: ClientSettings,
+  profile: ProviderSettings['profile'] = 'openid-connect',
+): ClientMetadata {
   const usesCode = client.grantTypes.includes('authorization_code');
   return {
     client_id: client.clientId,
@@ -31,9 +38,9 @@ export function clientMetadata(client: ClientSettings): ClientMetadata {
     post_logout_redirect_uris: [...client.postLogoutRedirectUris],
     grant_types: [...client.grantTypes],
     response_types: usesCode ? ['code'] : [],
-    response_modes: ['query', 'form_post'],
+    response_modes: [...RESPONSE_MODES],
     ...(client.scopes ? { scope: client.scopes.join(' ') } : {}),
-    id_token_signed_response_alg: client.idTokenAlg,
+    id_token_signed_response_alg: client.idTokenAlg ?? 'RS256',
     ...(client.userinfoAlg ? { userinfo_signed_response_alg: client.userinfoAlg } : {}),
     // A logout token without sid would leave a person's second sign-in alive at some clients (security.md, more traps).
     ...(client.backchannelLogoutUri
@@ -41,6 +48,7 @@ export function clientMetadata(client: ClientSettings): ClientMetadata {
       : {}),
     ...(client.dpopRequired ? { dpop_bound_access_tokens: true } : {}),
     ...(client.parRequired ? { require_pushed_authorization_requests: true } : {}),
+    ...(profile === 'fapi-2.0' ? FAPI_CLIENT : {}),
     subject_type: 'public',
   };
 }

@@ -2,7 +2,7 @@
 import type { Context } from 'koa';
 import { type ERRORS, FootbridgeError, problem } from '../errors.ts';
 import type { ErrorKind } from './pages/index.ts';
-import { RaceLost } from './request-scope.ts';
+import { RaceLost } from './race-lost.ts';
 
 export type RenderErrorPage = (
   ctx: Context,

@@ -6,6 +6,7 @@ import { isIP } from 'node:net';
 import type { Context, Middleware } from 'koa';
 import { readBody } from '../body.ts';
 import { FootbridgeError } from '../errors.ts';
+import { normalAddress, proxiesOf } from './proxies.ts';
 
 /** One protocol parameter. `state` of 12 KB would otherwise be kept for every started login. */
 const PARAMETER_BYTES = 2 * 1024;
@@ -33,7 +34,7 @@ export interface GuardOptions {
 /** Pins host and scheme to the issuer's, so that no header a client sends reaches a URL we print. */
 export function guard({ issuer, trustedProxies }: GuardOptions): Middleware {
   const { host, protocol } = new URL(issuer);
-  const proxies = new Set(trustedProxies.map(normalAddress));
+  const isProxy = proxiesOf(trustedProxies);
   return async (ctx, next) => {
     const { req } = ctx;
     if (!req.url?.startsWith('/') || req.url.startsWith('//')) throw new FootbridgeError('bad_request');
@@ -45,7 +46,7 @@ export function guard({ issuer, trustedProxies }: GuardOptions): Middleware {
         .split(',')
         .at(-1)
         ?.trim() ?? '';
-    const client = proxies.has(peer) && isIP(forwarded) ? normalAddress(forwarded) : peer;
+    const client = isProxy(peer) && isIP(forwarded) ? normalAddress(forwarded) : peer;
     for (const name of Object.keys(req.headers))
       if (name === 'forwarded' || name.startsWith('x-forwarded-')) delete req.headers[name];
     req.headers['x-forwarded-host'] = host;
@@ -62,9 +63,6 @@ function queryOf(url: string): string {
   const at = url.indexOf('?');
   return at < 0 ? '' : url.slice(at + 1);
 }
-
-/** IPv4 in IPv6 clothing is IPv4. */
-const normalAddress = (address: string) => address.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
 
 async function readForm(ctx: Context): Promise<Buffer> {
   const body = await readBody(ctx.req);

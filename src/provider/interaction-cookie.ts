@@ -18,6 +18,11 @@ const AUTHORIZATION_PATH = '/auth';
 const COOKIE_BYTES = 3_600;
 /** A decompressed interaction is never larger: each of its parameters is bounded at the front door. */
 const INTERACTION_BYTES = 256 * 1024;
+/** What fits into a cookie as it is, is put there as it is: making a small text smaller costs more than the whole seal. */
+const PLAIN_BYTES = 2_400;
+/** First byte of what is sealed. */
+const PLAIN = Buffer.from([0]);
+const DEFLATED = Buffer.from([1]);
 /** Stands in the cookie when the interaction was too large for it and lies in a row instead. */
 const IN_A_ROW = 'row';
 const UID = /^[A-Za-z0-9_-]{1,64}$/;
@@ -42,9 +47,7 @@ export class InteractionAdapter implements Adapter {
     }
     const opened = this.#keyring.open('interaction', cookie, uid);
     if (!opened) return undefined;
-    const payload = JSON.parse(
-      inflateRawSync(opened, { maxOutputLength: INTERACTION_BYTES }).toString(),
-    ) as AdapterPayload;
+    const payload = JSON.parse(unpack(opened)) as AdapterPayload;
     return typeof payload.exp === 'number' && payload.exp > Date.now() / 1000
       ? { ...payload, jti: uid }
       : undefined;
@@ -53,7 +56,7 @@ export class InteractionAdapter implements Adapter {
   async upsert(uid: string, payload: AdapterPayload, expiresInSeconds: number): Promise<void> {
     const scope = currentScope(this.#scopes);
     const { jti: _uid, ...rest } = payload as Record<string, unknown>;
-    const sealed = this.#keyring.seal('interaction', deflateRawSync(JSON.stringify(rest), { level: 1 }), uid);
+    const sealed = this.#keyring.seal('interaction', pack(JSON.stringify(rest)), uid);
     if (sealed.length <= COOKIE_BYTES) return setCookie(scope, uid, sealed, expiresInSeconds);
     scope.save(newRecord('Interaction', uid, payload, expiresInSeconds));
     setCookie(scope, uid, IN_A_ROW, expiresInSeconds);
@@ -86,6 +89,19 @@ export class InteractionAdapter implements Adapter {
     return undefined;
   }
   async revokeByGrantId(): Promise<void> {}
+}
+
+function pack(text: string): Buffer {
+  const bytes = Buffer.from(text);
+  return bytes.length <= PLAIN_BYTES
+    ? Buffer.concat([PLAIN, bytes])
+    : Buffer.concat([DEFLATED, deflateRawSync(bytes, { level: 1 })]);
+}
+
+function unpack(packed: Buffer): string {
+  const body = packed.subarray(1);
+  if (packed[0] === PLAIN[0]) return body.toString();
+  return inflateRawSync(body, { maxOutputLength: INTERACTION_BYTES }).toString();
 }
 
 /** The same value on both paths that need it: the login page's and the one the browser comes back to. */

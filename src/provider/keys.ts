@@ -101,9 +101,9 @@ export async function loadKeys(db: Db, keyring: Keyring): Promise<ProviderKeys> 
   };
 }
 
-/** A compact JWS (RFC 7515) over what is handed on, with the key that signs tokens: `/jwks` verifies it. */
+/** A compact JWS (RFC 7515) over what is handed on, with a key that signs tokens: `/jwks` verifies it, whatever the profile. */
 export async function signWithProvider(db: Db, keyring: Keyring, payload: object): Promise<string> {
-  const [key] = (await loadKeys(db, keyring)).signing;
+  const key = (await loadKeys(db, keyring)).signing.find(({ alg }) => alg === 'ES256');
   if (!key?.alg)
     throw new FootbridgeError('config_invalid', {
       detail: 'there is no signing key yet: start the server once',
@@ -153,5 +153,17 @@ export async function rotateKeys(db: Db, keyring: Keyring, rotation: Rotation): 
     await tx.run(PROMOTE[2]);
     const current = (await tx.run<KeyRow>(SELECT)).filter(({ state }) => state === 'current');
     for (const { purpose } of current) await makeKey(tx, keyring, purpose, 'next');
+  });
+}
+
+const DROP_COOKIE_KEYS = statement(`delete from provider_keys where purpose = 'cookie'`);
+
+/** None of the old ones stays: what browsers have is worth nothing from now on, a login under way begins again. */
+export async function replaceCookieKeys(db: Db, keyring: Keyring): Promise<void> {
+  await db.transaction(async (tx) => {
+    await tx.run(LOCK);
+    await tx.run(DROP_COOKIE_KEYS);
+    await makeKey(tx, keyring, 'cookie', 'current');
+    await makeKey(tx, keyring, 'cookie', 'next');
   });
 }

@@ -22,17 +22,22 @@ export interface LogoutDeps extends LoggedOutDeps {
 interface LogoutState {
   /** The client that asked for it, and so need not be told. */
   readonly asker?: string;
+  /** It wants to be told all the same. */
+  readonly isTold?: boolean;
 }
 
 /**
  * Before the page that asks: anybody can send a browser here in a client's name. It is believed that it was the client if
  * this person's own ID token came along; the others are told like everybody.
  */
-export function noteAsker({ oidc }: KoaContextWithOIDC): void {
+export function noteAsker(
+  { oidc }: KoaContextWithOIDC,
+  { isTold }: { readonly isTold: boolean } = { isTold: false },
+): void {
   const { session, client, entities } = oidc;
   const hint = entities.IdTokenHint as { readonly payload?: { readonly sub?: unknown } } | undefined;
   const isAsker = client && hint?.payload?.sub !== undefined && hint.payload.sub === session?.accountId;
-  if (session?.state) Object.assign(session.state, { asker: isAsker ? client.clientId : undefined });
+  if (session?.state) Object.assign(session.state, { asker: isAsker ? client.clientId : undefined, isTold });
 }
 
 type Tell = (this: Client, sub: string, sid: string | null) => Promise<void>;
@@ -61,13 +66,13 @@ export class BackchannelLogout {
     const { session, params } = ctx.oidc;
     const scope = this.#deps.scopes.getStore();
     if (!scope || !session?.accountId || !params?.logout) return;
-    const { asker: clientId } = (session.state ?? {}) as LogoutState;
+    const { asker: clientId, isTold } = (session.state ?? {}) as LogoutState;
     const { id, parts, afterCommit } = this.#deps.endings.parts({
       selection: { by: 'op-session', uid: recordKey('uid', session.uid) },
       cause: 'logout',
       actor: clientId === undefined ? 'user' : `client:${clientId}`,
       // Keycloak would show its error page if it were told while it waits for the browser.
-      ...(clientId === undefined ? {} : { initiator: { kind: 'client', name: clientId } }),
+      ...(clientId === undefined || isTold ? {} : { initiator: { kind: 'client', name: clientId } }),
     });
     // One row, one hand: what the scope has deleted, the ending would not find any more.
     scope.leaveToOthers('Session', session.jti);

@@ -1,11 +1,12 @@
 /**
  * When a person is asked for something (oidc-provider's interaction policy), beyond its defaults: account selection
  * (ZITADEL sends it with every request), an account that is gone, another person's login_hint, and the session's
- * absolute lifetime. Consent is never asked for on its own account: our clients are the company's.
+ * absolute lifetime; and when asking again would lead nowhere. Consent is never asked for on its own account: our clients
+ * are the company's.
  */
 
 import type { KoaContextWithOIDC } from 'oidc-provider';
-import { interactionPolicy } from 'oidc-provider';
+import { errors, interactionPolicy } from 'oidc-provider';
 import type { User } from '../user.ts';
 import { asProtocolError } from './adapter.ts';
 import type { OldLoginIsOver } from './claiming/old-sessions.ts';
@@ -24,6 +25,17 @@ export interface PolicyOptions {
 
 const prompted = (needed: boolean) => (needed ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT);
 const justLoggedIn = (ctx: KoaContextWithOIDC) => Boolean(ctx.oidc.result?.login);
+
+/** OpenID Connect Core section 5.5.1.1. */
+function meetsEssentialAcr({ oidc }: KoaContextWithOIDC): boolean {
+  const { essential, value, values } = (oidc.claims.id_token?.acr ?? {}) as {
+    readonly essential?: boolean;
+    readonly value?: unknown;
+    readonly values?: readonly unknown[];
+  };
+  const wanted = Array.isArray(values) ? values : value === undefined ? [] : [value];
+  return !essential || wanted.length === 0 || wanted.includes(oidc.acr);
+}
 
 export function interactionPolicyFor({ lifetimes, userBySub, oldLoginIsOver }: PolicyOptions) {
   const policy = base();
@@ -53,6 +65,13 @@ export function interactionPolicyFor({ lifetimes, userBySub, oldLoginIsOver }: P
         return prompted(!user || !isSamePerson(user, hint));
       },
     ),
+  );
+  login.checks.add(
+    new Check('acr_unmet', 'the login was not as strong as asked for', (ctx) => {
+      if (!justLoggedIn(ctx) || meetsEssentialAcr(ctx)) return Check.NO_NEED_TO_PROMPT;
+      // They have shown all they have: the library would ask them again, and again.
+      throw new errors.UnmetAuthenticationRequirements('this person has no login as strong as asked for');
+    }),
   );
   if (oldLoginIsOver)
     login.checks.add(

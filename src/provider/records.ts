@@ -3,67 +3,20 @@
  * Reads are batched into one statement and bring along what the protocol asks for next; the writes of one request
  * are one statement and one commit (see `request-scope.ts`).
  */
-import { createHash } from 'node:crypto';
 import type { Db, Queryable } from '../store/db.ts';
 import { statement } from '../store/db.ts';
 import type { Part } from '../store/statement.ts';
+import type { Keys, NewRecord, SessionChange, StoredRecord } from './record.ts';
 
-export type Payload = Record<string, unknown>;
-
-export interface StoredRecord {
-  readonly id: Buffer;
-  readonly kind: string;
-  readonly grantKey: Buffer | null;
-  readonly uid: Buffer | null;
-  readonly payload: Payload;
-  readonly consumedAt: Date | null;
-}
-
-export interface NewRecord {
-  readonly id: Buffer;
-  readonly kind: string;
-  readonly grantKey: Buffer | null;
-  readonly uid: Buffer | null;
-  readonly payload: Payload;
-  /** Undefined: does not expire. */
-  readonly expiresInSeconds: number | undefined;
-}
-
-/** A session changed by this request: merged into the row, so that two tabs never lose each other's client. */
-export interface SessionChange extends NewRecord {
-  /** The row's id so far; another one than `id` when the session's id changes (at every login and return from a page). */
-  readonly previousId: Buffer;
-  /** Clients whose authorization this request took away. */
-  readonly removedClients: readonly string[];
-}
-
-export const recordKey = (kind: string, id: string): Buffer =>
-  createHash('sha256').update(`${kind}:${id}`).digest();
-
-/** A model's payload as a row. The id itself is cut from it: only its hash is kept. */
-export function newRecord(
-  kind: string,
-  id: string,
-  payload: Payload,
-  expiresInSeconds: number | undefined,
-): NewRecord {
-  const { jti: _id, ...rest } = payload;
-  const uid = kind === 'Session' ? payload.uid : payload.sessionUid;
-  return {
-    id: recordKey(kind, id),
-    kind,
-    grantKey: typeof payload.grantId === 'string' ? recordKey('Grant', payload.grantId) : null,
-    uid: typeof uid === 'string' ? recordKey('uid', uid) : null,
-    payload: rest,
-    expiresInSeconds,
-  };
-}
+export type { NewRecord, Payload, SessionChange, StoredRecord } from './record.ts';
+export { newRecord, recordKey } from './record.ts';
 
 const COLUMNS = 'id, kind, grant_key as "grantKey", uid, payload, consumed_at as "consumedAt"';
 const LIVE = '(expires_at is null or expires_at > now())';
 
 /** Finds records and what follows from them: a token's grant and session, a session's grant for the asking client. */
-const FIND = statement(`with t as (select * from oidc_records where id = any($1::bytea[]) and ${LIVE})
+const FIND = statement(`with t as (select o.*, a.client
+  from unnest($1::bytea[], $2::text[]) as a(id, client) join oidc_records o on o.id = a.id and ${LIVE})
 select ${COLUMNS} from t
 union all
 select ${COLUMNS} from oidc_records where id in (select grant_key from t) and ${LIVE}
@@ -71,15 +24,25 @@ union all
 select ${COLUMNS} from oidc_records where kind = 'Session' and uid in (select uid from t where kind <> 'Session') and ${LIVE}
 union all
 select ${COLUMNS} from oidc_records where id in (
-  select sha256(convert_to('Grant:' || (payload #>> array['authorizations', $2::text, 'grantId']), 'UTF8'))
+  select sha256(convert_to('Grant:' || (payload #>> array['authorizations', client, 'grantId']), 'UTF8'))
   from t where kind = 'Session') and ${LIVE}`);
 
 export async function findRecords(
   db: Db,
-  ids: readonly Buffer[],
-  clientId: string | null,
+  asked: readonly { readonly id: Buffer; readonly clientId: string | null }[],
 ): Promise<StoredRecord[]> {
-  return db.run<StoredRecord>(FIND, [ids, clientId]);
+  return db.run<StoredRecord>(FIND, [asked.map(({ id }) => id), asked.map(({ clientId }) => clientId)]);
+}
+
+const CONFIRM =
+  statement(`select id as key from oidc_records where id = any($1::bytea[]) and consumed_at is null and ${LIVE}
+union all
+select uid from oidc_records where kind = 'Session' and uid = any($2::bytea[]) and ${LIVE}`);
+
+/** Which of these are there and good, in hex: rows by their id, sessions by their uid. */
+export async function confirmRecords(db: Db, { ids, sessions }: Keys): Promise<ReadonlySet<string>> {
+  const rows = await db.run<{ key: Buffer }>(CONFIRM, [ids, sessions]);
+  return new Set(rows.map(({ key }) => key.toString('hex')));
 }
 
 const FIND_SESSION = statement(
@@ -101,20 +64,46 @@ export interface Changes {
   /** By uid, whatever id they have by now: a session that another request has just given a new id ends as well. */
   readonly endedSessions: readonly Buffer[];
   readonly revokedGrants: readonly Buffer[];
+  /** Rows that were not read for this request but kept from before: they must still be there. Sessions by their uid. */
+  readonly trusted: Keys;
 }
 
-const INSERT = `insert into oidc_records (id, kind, grant_key, uid, payload, expires_at)
-  select id, kind, grant_key, uid, payload, now() + make_interval(secs => ttl)
-  from unnest($1::bytea[], $2::text[], $3::bytea[], $4::bytea[], $5::jsonb[], $6::float8[]) as r(id, kind, grant_key, uid, payload, ttl)`;
+const INSERT_COLUMNS = 'insert into oidc_records (id, kind, grant_key, uid, payload, expires_at)';
+const COLUMN_TYPES = ['bytea', 'text', 'bytea', 'bytea', 'jsonb', 'float8'] as const;
 
-const columnsOf = (records: readonly NewRecord[]): unknown[] => [
-  records.map((r) => r.id),
-  records.map((r) => r.kind),
-  records.map((r) => r.grantKey),
-  records.map((r) => r.uid),
-  records.map((r) => JSON.stringify(r.payload)),
-  records.map((r) => r.expiresInSeconds ?? null),
-];
+/** Rows as values: few enough for each number of them to be a statement of its own. */
+function insertText(rows: number): string {
+  const row = (at: number) =>
+    `(${COLUMN_TYPES.map((type, column) => `$${at * COLUMN_TYPES.length + column + 1}::${type}`).join(', ')})`;
+  return `${INSERT_COLUMNS} select id, kind, grant_key, uid, payload, now() + make_interval(secs => ttl)
+  from (values ${Array.from({ length: rows }, (_, at) => row(at)).join(', ')}) as r(id, kind, grant_key, uid, payload, ttl)`;
+}
+const insertTexts: string[] = [];
+const insert = (rows: number): string => (insertTexts[rows] ??= insertText(rows));
+
+const valuesOf = (records: readonly NewRecord[]): unknown[] =>
+  records.flatMap((r) => [
+    r.id,
+    r.kind,
+    r.grantKey,
+    r.uid,
+    JSON.stringify(r.payload),
+    r.expiresInSeconds ?? null,
+  ]);
+
+const TOKENS =
+  statement(`${INSERT_COLUMNS} select id, kind, null, null, payload, now() + make_interval(secs => ttl)
+  from unnest($1::bytea[], $2::text[], $3::jsonb[], $4::float8[]) as r(id, kind, payload, ttl)`);
+/** Tokens that hang on nothing, as the client_credentials grant makes them, of several requests at once. */
+export async function insertRecords(q: Queryable, records: readonly NewRecord[]): Promise<void> {
+  const column = <T>(value: (record: NewRecord) => T) => records.map(value);
+  await q.run(TOKENS, [
+    column((r) => r.id),
+    column((r) => r.kind),
+    column((r) => JSON.stringify(r.payload)),
+    column((r) => r.expiresInSeconds ?? null),
+  ]);
+}
 
 /**
  * The parts of the one statement that writes a request. `gate.open` is false, and nothing but the marks of the
@@ -122,7 +111,7 @@ const columnsOf = (records: readonly NewRecord[]): unknown[] => [
  */
 export function changeParts(changes: Changes): Part[] {
   const parts: Part[] = [];
-  const { consumed, sessions, saved, once, destroyed, endedSessions, revokedGrants } = changes;
+  const { consumed, sessions, saved, once, destroyed, endedSessions, revokedGrants, trusted } = changes;
   if (consumed.length) {
     parts.push({
       name: 'consumed',
@@ -151,7 +140,7 @@ export function changeParts(changes: Changes): Part[] {
       ],
     });
   }
-  parts.push(gatePart(consumed.length, sessions.length));
+  parts.push(gatePart({ consumed: consumed.length, sessions: sessions.length, trusted }));
   if (destroyed.length) {
     parts.push({
       name: 'destroyed',
@@ -170,28 +159,40 @@ export function changeParts(changes: Changes): Part[] {
   if (saved.length) {
     parts.push({
       name: 'saved',
-      text: `${INSERT} where (select open from gate) on conflict (id) do update
+      text: `${insert(saved.length)} where (select open from gate) on conflict (id) do update
         set payload = excluded.payload, grant_key = excluded.grant_key, uid = excluded.uid, expires_at = excluded.expires_at`,
-      values: columnsOf(saved),
+      values: valuesOf(saved),
     });
   }
   if (once.length) {
-    parts.push({ name: 'once', text: `${INSERT} where (select open from gate)`, values: columnsOf(once) });
+    const text = `${insert(once.length)} where (select open from gate)`;
+    parts.push({ name: 'once', text, values: valuesOf(once) });
   }
   return parts;
 }
 
-/** One row: whether every code was still there to consume and every session still there to change. */
-function gatePart(consumed: number, sessions: number): Part {
-  const conditions = [
-    ...(consumed ? ['(select count(*) from consumed) = $1::int'] : []),
-    ...(sessions ? [`(select count(*) from sessions) = $${consumed ? 2 : 1}::int`] : []),
-  ];
-  return {
-    name: 'gate',
-    text: `select ${conditions.join(' and ') || 'true'} as open`,
-    values: [...(consumed ? [consumed] : []), ...(sessions ? [sessions] : [])],
-  };
+/** One row: whether every code was still there to consume, every session to change, and everything else that counts. */
+function gatePart({
+  consumed,
+  sessions,
+  trusted,
+}: {
+  readonly consumed: number;
+  readonly sessions: number;
+  readonly trusted: Changes['trusted'];
+}): Part {
+  const conditions: string[] = [];
+  const values: unknown[] = [];
+  const next = (value: unknown) => `$${values.push(value)}`;
+  if (consumed) conditions.push(`(select count(*) from consumed) = ${next(consumed)}::int`);
+  if (sessions) conditions.push(`(select count(*) from sessions) = ${next(sessions)}::int`);
+  if (trusted.ids.length)
+    conditions.push(`(select count(*) from oidc_records where id = any(${next(trusted.ids)}::bytea[]) and ${LIVE})
+      = ${next(trusted.ids.length)}::int`);
+  if (trusted.sessions.length)
+    conditions.push(`(select count(distinct uid) from oidc_records where kind = 'Session'
+      and uid = any(${next(trusted.sessions)}::bytea[]) and ${LIVE}) = ${next(trusted.sessions.length)}::int`);
+  return { name: 'gate', text: `select ${conditions.join(' and ') || 'true'} as open`, values };
 }
 
 const REVOKE = statement(

@@ -9,24 +9,27 @@ import type { Context } from 'koa';
 import type { Db } from '../store/db.ts';
 import { sqlStateOf, UNIQUE_VIOLATION } from '../store/db.ts';
 import type { Part } from '../store/statement.ts';
-import type { NewRecord, Payload, SessionChange, StoredRecord } from './records.ts';
-import { changeParts, findRecords, findSessionByUid, recordKey, revokeGrants } from './records.ts';
-
-/** Why a request's writes were refused although the database is well. */
-export class RaceLost extends Error {
-  readonly reason: 'consumed' | 'session_ended' | 'repeated';
-  constructor(reason: RaceLost['reason']) {
-    super(`the request lost a race: ${reason}`);
-    this.name = 'RaceLost';
-    this.reason = reason;
-  }
-}
+import { RaceLost } from './race-lost.ts';
+import type { Keys, NewRecord, StoredRecord } from './record.ts';
+import { changedSessions, keysOf, recordKey } from './record.ts';
+import type { RecordReader } from './record-reader.ts';
+import { changeParts, findSessionByUid, revokeGrants } from './records.ts';
 
 const hex = (key: Buffer) => key.toString('hex');
+
+interface Asked {
+  readonly key: Buffer;
+  /** As the library has it. */
+  readonly id: string;
+}
 
 export class RequestScope {
   readonly ctx: Context;
   readonly #db: Db;
+  readonly #reader: RecordReader;
+  /** Rows this request goes by without having read them, by key; its own write asks whether they are still there. */
+  readonly #trusted = new Map<string, StoredRecord>();
+  readonly #mayTrust: boolean;
   /** Everything read or written so far, by key; undefined: known not to be there. */
   readonly #known = new Map<string, StoredRecord | undefined>();
   /** Rows as they were read, whatever became of them since. */
@@ -40,18 +43,21 @@ export class RequestScope {
   readonly #extra: Part[] = [];
   readonly #asked: (() => Promise<readonly Part[]>)[] = [];
   readonly #onCommit: (() => void)[] = [];
-  #batch: Map<string, Buffer> | undefined;
+  #batch: Map<string, Asked> | undefined;
   #batchDone: Promise<void> | undefined;
 
-  constructor(ctx: Context, db: Db) {
+  constructor(ctx: Context, { db, reader }: { readonly db: Db; readonly reader: RecordReader }) {
     this.ctx = ctx;
     this.#db = db;
+    this.#reader = reader;
+    // Whatever this endpoint grants, it writes.
+    this.#mayTrust = ctx.method === 'POST' && ctx.path === '/token';
   }
 
   /** Reads asked for in the same turn travel together. */
   async find(kind: string, id: string): Promise<StoredRecord | undefined> {
     const key = recordKey(kind, id);
-    if (!this.#known.has(hex(key))) await this.#load(key);
+    if (!this.#known.has(hex(key))) await this.#load(key, id);
     const record = this.#known.get(hex(key));
     return record && this.#isRevoked(record) ? undefined : record;
   }
@@ -60,9 +66,40 @@ export class RequestScope {
     const key = recordKey('uid', uid);
     const known = this.#sessionsByUid.get(hex(key));
     if (known) return known;
+    const kept = this.#mayTrust ? this.#reader.recent.session(key) : undefined;
+    if (kept) return this.#goBy([kept]) && kept;
     const found = await findSessionByUid(this.#db, key);
     if (found) this.#remember([found]);
     return found;
+  }
+
+  /**
+   * What this node has seen a moment ago, with all that it hangs on; false: it has to be read. An id is of one kind only:
+   * whoever asks for every kind it may be of has asked enough once one is there.
+   */
+  async #kept(asked: readonly Asked[]): Promise<boolean> {
+    const { recent } = this.#reader;
+    const families = asked.map(({ key, id }) => ({ id, rows: recent.family(key) }));
+    const kept = new Set(families.flatMap(({ id, rows }) => (rows ? [id] : [])));
+    if (!asked.every(({ id }) => kept.has(id))) return false;
+    const rows = families.flatMap((family) => family.rows ?? []);
+    if (this.#mayTrust) return this.#goBy(rows);
+    const isThere = await this.#reader.confirm(keysOf(rows));
+    if (isThere) this.#remember(rows);
+    else for (const row of rows) recent.drop(hex(row.id));
+    return isThere;
+  }
+
+  /** Whose grant in a session it is about. */
+  get #clientId(): string | null {
+    const clientId = this.ctx.query?.client_id;
+    return typeof clientId === 'string' ? clientId : null;
+  }
+
+  #goBy(rows: readonly StoredRecord[]): true {
+    for (const row of rows) this.#trusted.set(hex(row.id), row);
+    this.#remember(rows);
+    return true;
   }
 
   save(record: NewRecord): void {
@@ -73,10 +110,7 @@ export class RequestScope {
     const stored = { ...record, consumedAt: base?.consumedAt ?? null };
     this.#known.set(name, stored);
     if (record.kind === 'Session' && record.uid) this.#sessionsByUid.set(hex(record.uid), stored);
-    if (base && record.kind === 'Session' && !this.#sessionBases.has(name))
-      this.#sessionBases.set(name, base);
   }
-  readonly #sessionBases = new Map<string, StoredRecord>();
 
   /** Written once or never: the whole request fails when the same id was written before. */
   saveOnce(record: NewRecord): void {
@@ -138,12 +172,31 @@ export class RequestScope {
   /** Writes everything. Throws RaceLost, or storage_unavailable; in both cases nothing was promised. */
   async flush(): Promise<void> {
     for (const ask of this.#asked.splice(0)) this.also(...(await ask()));
-    if (this.isDirty) await this.#write();
+    if (this.isDirty) {
+      await this.#write();
+      this.#keep();
+    }
     for (const work of this.#onCommit.splice(0)) work();
   }
 
+  /** For whoever redeems what was just given. */
+  #keep(): void {
+    const { recent } = this.#reader;
+    for (const name of [...this.#consumed.keys(), ...this.#destroyed.keys(), ...this.#revoked.keys()])
+      recent.drop(name);
+    for (const name of this.#saved.keys()) {
+      const record = this.#known.get(name);
+      if (record) recent.keep(record);
+    }
+  }
+
   async #write(): Promise<void> {
-    const sessions = this.#changedSessions();
+    const alone = this.#alone();
+    if (alone) return this.#reader.insert(alone);
+    const sessions = changedSessions(this.#saved, {
+      read: this.#read,
+      destroyed: [...this.#destroyed.keys()],
+    });
     const changed = new Set(sessions.map(({ id }) => hex(id)));
     const renamed = new Set(sessions.map(({ previousId }) => hex(previousId)));
     const destroyed = [...this.#destroyed].filter(([name]) => !renamed.has(name));
@@ -157,6 +210,7 @@ export class RequestScope {
         .map(([name]) => this.#read.get(name))
         .flatMap((row) => (row?.kind === 'Session' && row.uid ? [row.uid] : [])),
       revokedGrants: [...this.#revoked.values()],
+      trusted: this.#trustedKeys(),
     });
     const [row] = await this.#db
       .runParts<{ open: boolean }>([...parts, ...this.#extra], 'select open from gate')
@@ -166,23 +220,22 @@ export class RequestScope {
     if (!row?.open) await this.#lose();
   }
 
-  /**
-   * Sessions that were there before: changed in place, or under a new id. A new id is a change of the old row, not a new
-   * one: of two that rename at once one loses, and a session that ended meanwhile does not come back.
-   */
-  #changedSessions(): SessionChange[] {
-    return [...this.#saved].flatMap(([name, record]) => {
-      if (record.kind !== 'Session') return [];
-      const renamed = [...this.#destroyed.keys()].map((old) => this.#read.get(old));
-      const base =
-        this.#read.get(name) ??
-        renamed.find((row) => row?.kind === 'Session' && record.uid && row.uid?.equals(record.uid));
-      return base ? [sessionChange(record, base)] : [];
-    });
+  /** The one token that is all this request writes, and that goes by nothing else. */
+  #alone(): NewRecord | undefined {
+    const others = [this.#once, this.#consumed, this.#destroyed, this.#revoked, this.#trusted];
+    if (this.#saved.size !== 1 || this.#extra.length > 0 || others.some(({ size }) => size > 0))
+      return undefined;
+    const [record] = this.#saved.values();
+    return record?.kind === 'ClientCredentials' ? record : undefined;
+  }
+
+  #trustedKeys(): Keys {
+    return keysOf([...this.#trusted].filter(([name]) => !this.#consumed.has(name)).map(([, row]) => row));
   }
 
   /** A code that somebody else consumed first takes its whole family down, the winner's tokens too. */
   async #lose(): Promise<never> {
+    for (const name of this.#trusted.keys()) this.#reader.recent.drop(name);
     const families = [...this.#consumed.keys()]
       .map((name) => this.#known.get(name)?.grantKey)
       .filter((key) => !!key);
@@ -190,24 +243,28 @@ export class RequestScope {
     throw new RaceLost(this.#consumed.size ? 'consumed' : 'session_ended');
   }
 
-  #load(key: Buffer): Promise<void> {
+  #load(key: Buffer, id: string): Promise<void> {
     if (!this.#batch) {
-      const batch = new Map<string, Buffer>();
+      const batch = new Map<string, Asked>();
       this.#batch = batch;
       this.#batchDone = Promise.resolve().then(async () => {
         this.#batch = undefined;
-        const clientId = this.ctx.query?.client_id;
-        const rows = await findRecords(
-          this.#db,
-          [...batch.values()],
-          typeof clientId === 'string' ? clientId : null,
-        );
-        for (const name of batch.keys()) this.#known.set(name, undefined);
-        this.#remember(rows);
+        const asked = [...batch.values()];
+        if (!(await this.#kept(asked))) await this.#fetch(asked);
+        for (const name of batch.keys()) if (!this.#known.has(name)) this.#known.set(name, undefined);
       });
     }
-    this.#batch.set(hex(key), key);
+    this.#batch.set(hex(key), { key, id });
     return this.#batchDone!;
+  }
+
+  async #fetch(asked: readonly Asked[]): Promise<void> {
+    const rows = await this.#reader.find(
+      asked.map(({ key }) => key),
+      this.#clientId,
+    );
+    this.#remember(rows);
+    for (const row of rows) this.#reader.recent.keep(row);
   }
 
   #remember(rows: readonly StoredRecord[]): void {
@@ -227,23 +284,6 @@ export class RequestScope {
   #isRevoked(record: StoredRecord): boolean {
     return record.grantKey !== null && this.#revoked.has(hex(record.grantKey));
   }
-}
-
-/** Only what this request changed of a session, against what it read. */
-function sessionChange(record: NewRecord, base: StoredRecord): SessionChange {
-  const before = (base.payload.authorizations ?? {}) as Payload;
-  const after = (record.payload.authorizations ?? {}) as Payload;
-  const changed = Object.fromEntries(
-    Object.entries(after).filter(
-      ([client, value]) => JSON.stringify(value) !== JSON.stringify(before[client]),
-    ),
-  );
-  return {
-    ...record,
-    previousId: base.id,
-    payload: { ...record.payload, authorizations: changed },
-    removedClients: Object.keys(before).filter((client) => !(client in after)),
-  };
 }
 
 export type Scopes = AsyncLocalStorage<RequestScope>;

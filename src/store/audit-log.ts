@@ -264,6 +264,9 @@ function summary(problems: readonly string[]): string {
 export const readAudit = (columns: string, rest: string): string =>
   `select ${columns} from audit_log l ${rest}`;
 
+/** How far the seals have come, for `audit-lag.ts`. */
+export const SEALED_UP_TO = 'select last_tx, last_id, floor_id from audit_seals order by seq desc limit 1';
+
 const PAGE = `
   select id::text, at, actor, action, subject, detail from audit_log
   where ($1::text is null or actor = $1) and ($2::text is null or action = $2)

@@ -29,6 +29,8 @@ export interface Db extends Queryable {
   transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>;
   /** A connection of its own, for LISTEN and session locks. */
   connection<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T>;
+  /** Of the pool, now. */
+  connections(): { readonly used: number; readonly idle: number; readonly waiting: number };
   close(): Promise<void>;
 }
 
@@ -47,6 +49,8 @@ export interface DbOptions {
 /** How long a request waits for a connection before it is told 503 (security.md R13: without a limit it hangs). */
 const CONNECT_TIMEOUT_MS = 2_000;
 const STATEMENT_TIMEOUT_MS = 5_000;
+/** The server keeps the limit above; one that has frozen, or is behind a network that swallows everything, cannot (security.md R13). */
+const ANSWER_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + 1_000;
 const LOCK_TIMEOUT_MS = 2_000;
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
 
@@ -86,6 +90,8 @@ export function openDb(options: DbOptions): Db {
   });
   // An idle connection that dies emits here; without a listener the process would end (security.md R12).
   pool.on('error', (error) => options.onError?.(error));
+  // The pool listens to idle connections only. Somebody's that dies emits where nobody may listen yet; the next statement says it.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   const prepared = options.preparedStatements ?? true;
 
   const queryable = (client: pg.Pool | pg.PoolClient): Queryable => {
@@ -93,6 +99,8 @@ export function openDb(options: DbOptions): Db {
       try {
         const result = await client.query({
           ...(prepared ? { name: made.name } : {}),
+          // Transactions set limits of their own.
+          ...(client === pool ? { query_timeout: ANSWER_TIMEOUT_MS } : {}),
           text: made.text,
           values: values as unknown[],
         });
@@ -142,6 +150,11 @@ export function openDb(options: DbOptions): Db {
           throw error;
         }
       }),
+    connections: () => ({
+      used: pool.totalCount - pool.idleCount,
+      idle: pool.idleCount,
+      waiting: pool.waitingCount,
+    }),
     close: () => pool.end(),
   };
 }

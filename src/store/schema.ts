@@ -47,9 +47,12 @@ const MIGRATIONS = fileURLToPath(new URL('../../migrations', import.meta.url));
 const FILE_NAME = /^(\d{4})_[a-z0-9_]+\.sql$/;
 /** Any fixed number of ours: the advisory lock's key. */
 const LOCK_KEY = '4851029977310285';
-/** A step waits this long for a table, because everybody else queues up behind it, and then lets them pass. */
-const LOCK_TIMEOUT_MS = 2_000;
-const LOCK_ATTEMPTS = 10;
+/**
+ * A step waits this long for a table, because everybody else queues up behind it, and then lets them pass: half of what a
+ * request waits for a lock (db.ts), so that none of them gives up first.
+ */
+const LOCK_TIMEOUT_MS = 1_000;
+const LOCK_ATTEMPTS = 20;
 const PAUSE_BETWEEN_ATTEMPTS_MS = 500;
 /** 55P03 lock not available, 40P01 deadlock. */
 const TRY_AGAIN = ['55P03', '40P01'];

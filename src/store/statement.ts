@@ -26,13 +26,45 @@ export function rowsPart(name: string, columns: Readonly<Record<string, RowsColu
   };
 }
 
-/** Joins parts into `with a as (…), b as (…) <final>`, renumbering the values. Later parts may read earlier ones by name. */
+/**
+ * Joins parts into `with a as (…), b as (…) <final>`, renumbering the values. Later parts may read earlier ones by name.
+ * The parts' texts come from a few places in the code, so the same ones meet again and again: they are joined once.
+ */
 export function compose(parts: readonly Part[], final: string): { text: string; values: unknown[] } {
   const values: unknown[] = [];
+  let node = joined;
+  for (const { name, text, values: own } of parts) {
+    node = node.after(name).after(text);
+    for (const value of own) values.push(value);
+  }
+  node = node.after(final);
+  node.text ??= join(parts, final);
+  return { text: node.text, values };
+}
+
+/** Texts that follow one another, and what they are together. A text that varies would make it grow: see `MOST`. */
+class Joined {
+  text: string | undefined;
+  readonly #next = new Map<string, Joined>();
+
+  after(text: string): Joined {
+    const known = this.#next.get(text);
+    if (known) return known;
+    const made = new Joined();
+    if (this.#next.size < MOST) this.#next.set(text, made);
+    return made;
+  }
+}
+/** After one text; there are a few dozen in all. */
+const MOST = 200;
+const joined = new Joined();
+
+function join(parts: readonly Part[], final: string): string {
+  let offset = 0;
   const ctes = parts.map((part) => {
-    const offset = values.length;
-    values.push(...part.values);
-    return `${part.name} as (${part.text.replace(/\$(\d+)/g, (_, n: string) => `$${Number(n) + offset}`)})`;
+    const before = offset;
+    offset += part.values.length;
+    return `${part.name} as (${part.text.replace(/\$(\d+)/g, (_, n: string) => `$${Number(n) + before}`)})`;
   });
-  return { text: ctes.length ? `with ${ctes.join(',\n')}\n${final}` : final, values };
+  return ctes.length ? `with ${ctes.join(',\n')}\n${final}` : final;
 }

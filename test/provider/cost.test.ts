@@ -52,27 +52,27 @@ async function costOf(work: () => Promise<unknown>) {
   return { statements, commits };
 }
 
-test('a full code flow with login and userinfo takes 5 statements and 2 durable commits of ours', async () => {
+test('a full code flow with login and userinfo takes 4 statements and 2 durable commits of ours', async () => {
   const cost = await costOf(async () => {
     const end = await logIn(stage, new Browser());
     const { access_token } = (await redeem(stage, codeOf(end.location))).json<Record<string, string>>();
     expect((await userinfo(stage, access_token!)).status).toBe(200);
   });
   expect(await execute(stage.databaseUrl, 'select state from ledger')).toEqual([{ state: 'authenticated' }]);
-  expect(cost).toEqual({ statements: 5, commits: 2 });
+  expect(cost).toEqual({ statements: 4, commits: 2 });
 });
 
-test('a re-authorization within a session, with the exchange, takes 4 statements and 2 commits', async () => {
+test('a re-authorization within a session, with the exchange, takes 3 statements and 2 commits', async () => {
   const browser = new Browser();
   await logIn(stage, browser);
   const cost = await costOf(async () => {
     const end = await browser.follow(authorizationUrl(stage, { prompt: 'none' }), CALLBACK);
     expect((await redeem(stage, codeOf(end.location))).status).toBe(200);
   });
-  expect(cost).toEqual({ statements: 4, commits: 2 });
+  expect(cost).toEqual({ statements: 3, commits: 2 });
 });
 
-test('a refresh takes 2 statements and 1 commit', async () => {
+test('a refresh takes 1 statement and 1 commit', async () => {
   const browser = new Browser();
   const page = await browser.follow(
     authorizationUrl(stage, { scope: 'openid offline_access', prompt: 'consent' }),
@@ -87,7 +87,7 @@ test('a refresh takes 2 statements and 1 commit', async () => {
     });
     expect(answer.status).toBe(200);
   });
-  expect(cost).toEqual({ statements: 2, commits: 1 });
+  expect(cost).toEqual({ statements: 1, commits: 1 });
 });
 
 test('client credentials take 1 statement and 1 commit, and introspection 1 statement', async () => {
@@ -118,7 +118,7 @@ test('people who are logged in cost nothing more where there are legacy apps, no
     beside.statements.length = 0;
     const end = await browser.follow(authorizationUrl(beside, { prompt: 'none' }), CALLBACK);
     expect((await redeem(beside, codeOf(end.location))).status).toBe(200);
-    expect(beside.statements).toHaveLength(4);
+    expect(beside.statements).toHaveLength(3);
     beside.statements.length = 0;
     await new Browser().visit(authorizationUrl(beside));
     expect(beside.statements).toHaveLength(0);
