@@ -26,13 +26,17 @@ import type { LoginRoutesOptions } from './login-routes.ts';
 import { loginRoutes } from './login-routes.ts';
 import type { BackchannelLogout } from './logout.ts';
 import { LookupRate } from './lookup-rate.ts';
+import { mounted } from './mounted.ts';
 import { CLAIM_CLIENT, JWT_IDP_CLIENT } from './own-clients.ts';
 import type { Pages } from './pages/index.ts';
+import { postedRoutes } from './posted-routes.ts';
 import type { ProviderOptions } from './provider.ts';
 import { createProvider } from './provider.ts';
+import { RaceLost } from './race-lost.ts';
+import { RecordReader } from './record-reader.ts';
 import type { PageRenderer } from './rendering.ts';
 import { renderer, renderings } from './rendering.ts';
-import { RaceLost, RequestScope } from './request-scope.ts';
+import { RequestScope } from './request-scope.ts';
 import type { RetiredParts } from './retired.ts';
 import { retiredFacade } from './retired.ts';
 import { signedInElsewhere } from './signed-in-elsewhere.ts';
@@ -91,6 +95,9 @@ export interface Front {
 /** Answered without our database. */
 const WITHOUT_STORAGE = /^\/(\.well-known\/|jwks$|jwt\/jwks$|assets\/)/;
 
+/** A connection that its client has broken, was too slow on or spoke no HTTP on: nothing of ours failed. */
+const THEIRS = /^(HPE_\w+|ERR_HTTP_REQUEST_TIMEOUT|ECONNRESET|EPIPE)$/;
+
 export function openFront(options: FrontOptions, keys: ProviderKeys): Front {
   let handle = build(options, keys);
   return {
@@ -115,9 +122,10 @@ function build(options: FrontOptions, keys: ProviderKeys): ReturnType<Provider['
   });
   options.backchannel.attach(provider);
   provider.on('server_error', (ctx: KoaContextWithOIDC, error) => options.onError(error, ctx.path));
-  (provider as unknown as NodeJS.EventEmitter).on('error', (error: unknown) =>
-    options.onError(error, 'listener'),
-  );
+  (provider as unknown as NodeJS.EventEmitter).on('error', (error: unknown) => {
+    if (!THEIRS.test(String((error as { code?: unknown } | undefined)?.code)))
+      options.onError(error, 'listener');
+  });
   const { issuer, trustedProxies, lifetimes } = options.settings;
   const own = factorDeps(options);
   const claimPages = claimPagesOf(options, { provider, renderPage: render.page, lookups: own.lookups });
@@ -149,10 +157,8 @@ function build(options: FrontOptions, keys: ProviderKeys): ReturnType<Provider['
   for (const middleware of middlewares) use(middleware);
   const door: ProviderDoor = { resolveToken: (token) => resolveToken(provider, token) };
   const handOver = handOverRoutes(options, { provider, keys: keys.jwtIdp, renderPage: render.page });
-  const ours = [login, ...(claimPages ? [claimPages.routes] : []), ...handOver];
-  for (const router of [...ours, ...routers, ...options.routers(door)]) {
-    use(router.routes() as Middleware);
-  }
+  const ours = [postedRoutes(), login, ...(claimPages ? [claimPages.routes] : []), ...handOver];
+  use(mounted([...ours, ...routers, ...options.routers(door)]));
   return provider.callback();
 }
 
@@ -275,8 +281,9 @@ function nothingToEnd(
 
 /** Everything a request writes is stored before its answer leaves. */
 function unitOfWork({ scopes, db }: FrontOptions): Middleware {
+  const reader = new RecordReader(db);
   return async (ctx, next) => {
-    const scope = new RequestScope(ctx, db);
+    const scope = new RequestScope(ctx, { db, reader });
     await scopes.run(scope, async () => {
       await next();
       await scope.flush();

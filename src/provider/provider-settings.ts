@@ -2,8 +2,10 @@
 import { z } from 'zod';
 import { count, httpOrigin, httpUrl, secret } from '../settings.ts';
 import type { TargetSettings } from '../targets/target-settings.ts';
+import { contradictions } from './fapi-settings.ts';
 import { jwtIdpSettings } from './jwt-idp-settings.ts';
 import { CLAIM_CLIENT, JWT_IDP_CLIENT } from './own-clients.ts';
+import { isAddressOrRange } from './proxies.ts';
 
 const DAY = 86_400;
 
@@ -29,6 +31,12 @@ export const clientSettings = z
     backchannelLogoutUri: httpUrl
       .optional()
       .describe('Receives logout tokens (OpenID Connect Back-Channel Logout 1.0).'),
+    toldOfOwnLogout: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Sends it a logout token also for a logout that it asked for itself, as the certification suite expects. Keycloak shows an error page then.',
+      ),
     initiateLoginUri: httpUrl
       .optional()
       .describe(
@@ -46,7 +54,10 @@ export const clientSettings = z
       .enum(['required', 'optional'])
       .default('required')
       .describe('PKCE (RFC 7636). Optional only for clients that cannot.'),
-    idTokenAlg: z.enum(['RS256', 'ES256']).default('RS256').describe('Signs the ID token.'),
+    idTokenAlg: z
+      .enum(['RS256', 'ES256'])
+      .optional()
+      .describe('Signs the ID token: RS256 when absent, ES256 with profile `fapi-2.0`.'),
     userinfoAlg: z
       .enum(['RS256', 'ES256'])
       .optional()
@@ -104,10 +115,22 @@ export const clientSettings = z
   });
 export type ClientSettings = z.output<typeof clientSettings>;
 
+const isLoopback = (hostname: string) =>
+  /^(?:127(?:\.\d+){3}|\[::1\]|localhost|.+\.localhost)$/.test(hostname);
+
 const ownSettings = z.strictObject({
   issuer: httpOrigin
+    .refine((origin) => origin.startsWith('https:') || isLoopback(new URL(origin).hostname), {
+      error: 'expected https: passwords and codes would travel in clear; http is for loopback only',
+    })
     .default('http://127.0.0.1:8080')
     .describe('The public origin; also the `iss` of every token. https except on loopback.'),
+  profile: z
+    .enum(['openid-connect', 'fapi-2.0'])
+    .default('openid-connect')
+    .describe(
+      'How strict the protocol is. `fapi-2.0`: the FAPI 2.0 Security Profile, for all clients: pushed requests, private_key_jwt, tokens bound to a key (DPoP); settings that contradict it are refused. See docs/conformance.md.',
+    ),
   clients: z.array(clientSettings).default([]).describe('The OAuth clients: targets and apps.'),
   lifetimes: z
     .strictObject({
@@ -182,14 +205,26 @@ const ownSettings = z.strictObject({
       'Internal origins our server may call although they resolve to private addresses (back-channel logout, jwksUri).',
     ),
   trustedProxies: z
-    .array(z.string())
+    .array(
+      z.string().refine(isAddressOrRange, {
+        error: 'expected an IP address, or a range as 10.0.0.0/8',
+      }),
+    )
     .default([])
-    .describe('Addresses whose X-Forwarded-For is believed; the last entry counts.'),
+    .describe(
+      'Addresses, or ranges as 10.0.0.0/8, whose X-Forwarded-For is believed; the last entry counts.',
+    ),
 });
 /** An address is no domain: no passkey can be used there. */
 const isInside = (host: string, domain: string) => host === domain || host.endsWith(`.${domain}`);
 
-export const providerSettings = ownSettings.superRefine(({ issuer, login, clients, lifetimes }, context) => {
+export const providerSettings = ownSettings.superRefine((settings, context) => {
+  const { issuer, login, clients, lifetimes } = settings;
+  // Its own check has told so.
+  if (!URL.canParse(issuer)) return;
+  if (settings.profile === 'fapi-2.0')
+    for (const contradiction of contradictions(settings))
+      context.addIssue({ code: 'custom', ...contradiction });
   const { rememberedSeconds, sessionSeconds } = lifetimes;
   if (rememberedSeconds > 0 && rememberedSeconds < sessionSeconds) {
     const message = 'shorter than sessionSeconds: whoever asks to stay signed in would be out sooner';

@@ -11,8 +11,9 @@ import type { User } from '../user.ts';
 import { adapterFactory, asProtocolError } from './adapter.ts';
 import type { ClaimsOptions } from './claims.ts';
 import { accountOf, CLAIMS_BY_SCOPE, ORGANIZATIONS_CLAIM } from './claims.ts';
-import { clientMetadata } from './clients.ts';
+import { clientMetadata, RESPONSE_MODES } from './clients.ts';
 import { cookieSettings } from './cookies.ts';
+import { underFapi } from './fapi.ts';
 import { LOGIN_PATH } from './interaction-cookie.ts';
 import type { ProviderKeys } from './keys.ts';
 import { noteAsker } from './logout.ts';
@@ -32,6 +33,7 @@ const CLOCK_TOLERANCE_SECONDS = 15;
 /** A session without a person only carries a logout page's answer. */
 const ANONYMOUS_SESSION_SECONDS = 300;
 const RESPONSE_BYTES = 64 * 1024;
+const DISCOVERY_PATH = '/.well-known/openid-configuration';
 
 export interface ProviderOptions {
   readonly settings: ProviderSettings;
@@ -54,12 +56,28 @@ export interface ProviderOptions {
 export function createProvider(options: ProviderOptions): Provider {
   const { settings, keys } = options;
   assertKeys(keys);
-  const provider = new Provider(settings.issuer, configuration(options));
+  const asked = configuration(options);
+  const provider = new Provider(settings.issuer, settings.profile === 'fapi-2.0' ? underFapi(asked) : asked);
+  provider.use(mendAnswers);
   // The front door (guard.ts) overwrites the forwarded headers with what was checked: nothing a client sent survives.
   provider.proxy = true;
   provider.maxIpsCount = 1;
   provider.silent = true;
   return provider;
+}
+
+/**
+ * The library's metadata names a response mode that no client of ours may use, and its page that posts itself adds the
+ * hash of its script to a directive that says 'none'.
+ */
+async function mendAnswers(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
+  await next();
+  const metadata = ctx.body as { response_modes_supported?: readonly string[] } | undefined;
+  if (ctx.path === DISCOVERY_PATH && metadata?.response_modes_supported)
+    metadata.response_modes_supported = RESPONSE_MODES;
+  const policy = ctx.response.get('Content-Security-Policy');
+  if (policy.includes("'none' 'sha256-"))
+    ctx.set('Content-Security-Policy', policy.replace("'none' 'sha256-", "'sha256-"));
 }
 
 /** The library would fall back to published development keys and unsigned cookies; we refuse to start instead. */
@@ -71,12 +89,12 @@ function assertKeys({ signing, cookie }: ProviderKeys): void {
 }
 
 function configuration(options: ProviderOptions): Configuration {
-  const { settings, keys, scopes, keyring } = options;
+  const { settings, keys, scopes, keyring, organizationsOf } = options;
   const clients = new Map(settings.clients.map((client) => [client.clientId, client]));
   return {
     adapter: adapterFactory(scopes, keyring),
     clients: [
-      ...settings.clients.map(clientMetadata),
+      ...settings.clients.map((client) => clientMetadata(client, settings.profile)),
       ...(settings.jwtIdp ? [jwtIdpClient(settings.issuer)] : []),
       ...(options.hasClaimTokens ? [claimClient(settings.issuer)] : []),
     ],
@@ -87,7 +105,7 @@ function configuration(options: ProviderOptions): Configuration {
     features: features(options),
     claims: {
       ...CLAIMS_BY_SCOPE,
-      ...(options.organizationsOf ? { roles: [...CLAIMS_BY_SCOPE.roles, ORGANIZATIONS_CLAIM] } : {}),
+      ...(organizationsOf ? { roles: [...CLAIMS_BY_SCOPE.roles, ORGANIZATIONS_CLAIM] } : {}),
       legacy: [...CLAIMS_BY_SCOPE.legacy, ...(options.attributeClaims ?? [])],
       sid: null,
     },
@@ -107,8 +125,9 @@ function configuration(options: ProviderOptions): Configuration {
       const user = await options.userBySub(sub).catch(asProtocolError);
       if (user?.state !== 'active' || user.sub !== sub) return undefined;
       return accountOf(user, ctx, token, {
-        ticket: options.ticket,
-        organizationsOf: options.organizationsOf,
+        // Both ask the store and our database, at the token endpoint as well.
+        ticket: (login) => options.ticket(login).catch(asProtocolError),
+        organizationsOf: organizationsOf && ((of) => organizationsOf(of).catch(asProtocolError)),
         claimsInIdToken: (clientId) => clients.get(clientId)?.claimsInIdToken ?? false,
       });
     },
@@ -134,7 +153,7 @@ function protocol(clients: ReadonlyMap<string, ProviderSettings['clients'][numbe
     subjectTypes: ['public'],
     clockTolerance: CLOCK_TOLERANCE_SECONDS,
     acceptQueryParamAccessTokens: false,
-    // Authorization by POST would need SameSite=None cookies: every cross-site form would carry the session.
+    // posted-routes.ts takes them: the library's own way needs SameSite=None, and every cross-site form would carry the session.
     enableHttpPostMethods: false,
     // Confidential clients keep their refresh token (FAPI 2.0 section 5.3.2.1); public clients do not exist here.
     rotateRefreshToken: () => false,
@@ -178,6 +197,7 @@ function features(options: ProviderOptions): NonNullable<Configuration['features
     client: { clientId: string },
     token: { clientId?: string | undefined },
   ) => token.clientId === client.clientId;
+  const told = new Set(options.settings.clients.filter((c) => c.toldOfOwnLogout).map((c) => c.clientId));
   return {
     devInteractions: { enabled: false },
     registration: { enabled: false },
@@ -195,7 +215,7 @@ function features(options: ProviderOptions): NonNullable<Configuration['features
     rpInitiatedLogout: {
       enabled: true,
       logoutSource: async (ctx: KoaContextWithOIDC, form: string) => {
-        noteAsker(ctx);
+        noteAsker(ctx, { isTold: told.has(ctx.oidc.client?.clientId ?? '') });
         await options.renderLogout(ctx, form);
       },
       postLogoutSuccessSource: options.renderLoggedOut,
