@@ -1,17 +1,43 @@
-/** Reads a request's body, never more than `BODY_BYTES`. */
+/** What others send: a request's body, never more than `BODY_BYTES`, and the JSON in it. */
 import type { IncomingMessage } from 'node:http';
 import { FootbridgeError } from './errors.ts';
 import { BODY_BYTES } from './settings.ts';
 
-/** The raw bytes. Throws body_too_large, before reading where the length is declared. */
+/**
+ * The raw bytes. Throws body_too_large, before reading where the length is declared, and bad_request where the sender leaves in
+ * the middle: that is nobody's failure here.
+ */
 export async function readBody(req: IncomingMessage): Promise<Buffer> {
   if (Number(req.headers['content-length'] ?? 0) > BODY_BYTES) throw new FootbridgeError('body_too_large');
   const chunks: Buffer[] = [];
   let received = 0;
-  for await (const chunk of req) {
-    received += (chunk as Buffer).length;
-    if (received > BODY_BYTES) throw new FootbridgeError('body_too_large');
-    chunks.push(chunk as Buffer);
+  try {
+    // What is left of a body that is too large is dropped behind the answer: to destroy the request would take its connection, too.
+    for await (const chunk of req.iterator({ destroyOnReturn: false })) {
+      received += (chunk as Buffer).length;
+      if (received > BODY_BYTES) throw new FootbridgeError('body_too_large');
+      chunks.push(chunk as Buffer);
+    }
+  } catch (error) {
+    if (error instanceof FootbridgeError) throw error;
+    throw new FootbridgeError('bad_request', { detail: 'the body was never completed', cause: error });
   }
   return Buffer.concat(chunks);
+}
+
+/**
+ * Whoever compares an object with a number, or makes a text of it, calls these; a value in their place breaks them. A schema
+ * does so too: it looks at the length of what should have been a text, and an object may have any.
+ */
+export const CALLED_NAMES: ReadonlySet<string> = new Set(['toString', 'valueOf']);
+const MAY_HOLD_ONE = /toString|valueOf|\\u/;
+
+/** JSON of somebody else's. Throws a SyntaxError for what is none, and for one with such a name in it. */
+export function foreignJson(text: string): unknown {
+  return MAY_HOLD_ONE.test(text) ? JSON.parse(text, withoutCalled) : JSON.parse(text);
+}
+
+function withoutCalled(name: string, value: unknown): unknown {
+  if (CALLED_NAMES.has(name)) throw new SyntaxError('a member that no message has');
+  return value;
 }

@@ -6,6 +6,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { parse } from 'yaml';
 import { ZodError } from 'zod';
+import packageFile from '../package.json' with { type: 'json' };
 import type { Operation } from './admin/operation.ts';
 import { operations } from './admin/operations/index.ts';
 import type { Who } from './admin/perform.ts';
@@ -38,6 +39,9 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   const outcome = { code: EXIT.ok as number };
   const program = new Command('footbridge')
     .description('An OpenID Provider in front of a legacy user store, so that people move without noticing.')
+    .version(packageFile.version)
+    // Only before a command's name: `rollout history --version 1` has a `--version` of its own.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeErr: (text) => process.stderr.write(text) });
   const command = (parent: Command, name: string, summary: string) =>
@@ -64,7 +68,7 @@ type MakeCommand = (parent: Command, name: string, summary: string) => Command;
 function addServers(program: Command, command: MakeCommand): void {
   command(program, 'start', 'Runs the server.').action(async ({ config }: Shared) => {
     const { runServer } = await import('./run.ts');
-    await runServer(loadConfig(config));
+    await runServer(() => loadConfig(config));
   });
   program
     .command('demo')

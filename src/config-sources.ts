@@ -25,7 +25,13 @@ export interface SettingNode {
   readonly children?: readonly SettingNode[];
 }
 
-type Place = Omit<SettingSource, 'kind'> & { readonly isThere: boolean };
+/** A place in the file. */
+export interface Spot {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+type Place = Omit<SettingSource, 'kind'> & { readonly isThere: boolean; readonly spot: Spot };
 type Path = readonly (string | number)[];
 
 interface Kept {
@@ -50,6 +56,16 @@ export function keepSources(settings: object, { tree, secrets, ...written }: Rea
   kept.set(settings, { tree: masked(tree, secrets), places });
 }
 
+/** Where a setting stands, or what it is in; undefined: the settings were not read from a file. */
+export function spotOf(settings: object, path: Path): Spot | undefined {
+  const places = kept.get(settings)?.places;
+  for (let length = path.length; places && length >= 0; length -= 1) {
+    const place = places.get(path.slice(0, length).join('.'));
+    if (place) return place.spot;
+  }
+  return undefined;
+}
+
 const isGroup = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 /** A list of plain values is one setting, however long it is. */
@@ -67,11 +83,12 @@ const VARIABLE = /\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-[^}]*)?\}/g;
 
 /** What was written is looked at for the names in it only: a value may be a secret. */
 function placeOf(path: Path, { yaml, env }: Pick<Read, 'yaml' | 'env'>): Place {
-  const { file, line } = yaml.placeOf(path);
+  const { file, line, column } = yaml.placeOf(path);
   const node = path.length > 0 ? yaml.document.getIn(path, true) : yaml.document.contents;
   const names = [...variablesIn(node)];
   return {
     at: `${file}:${line}`,
+    spot: { file, line, column },
     isThere: node !== undefined && node !== null,
     variables: names.map((name) => ({ name, isSet: env[name] !== undefined })),
   };
@@ -190,7 +207,7 @@ const isText = (value: unknown): value is string => typeof value === 'string' &&
 
 function sourceOf(place: Place | undefined, isDefault: boolean): SettingSource {
   if (isDefault || !place) return { kind: 'default', variables: [] };
-  const { isThere, ...rest } = place;
+  const { isThere, spot: _spot, ...rest } = place;
   return { kind: isThere ? 'file' : 'nearby', ...rest };
 }
 

@@ -24,15 +24,18 @@ import { syncSettings } from './sync/sync-settings.ts';
 import { wrongSync } from './sync/wrong-sync.ts';
 import { targetSettings } from './targets/target-settings.ts';
 import type { FileProblem } from './yaml-file.ts';
-import { problemLine, problemsAt, readYaml } from './yaml-file.ts';
+import { plainOf, problemLine, problemsAt, readYaml } from './yaml-file.ts';
 
-const listener = (port: number, what: string) =>
-  z
-    .strictObject({
-      host: z.string().default('127.0.0.1').describe('Address to listen on.'),
-      port: count(0, 65_535, port).describe(what),
-    })
-    .prefault({});
+const listener = (port: number, what: string) => ({
+  host: z.string().default('127.0.0.1').describe('Address to listen on.'),
+  port: count(0, 65_535, port).describe(what),
+});
+const names = z
+  .array(z.string())
+  .default([])
+  .describe(
+    'Further names by which monitoring calls the private listener; addresses, names without a dot and names that exist inside only (.internal, .local, .svc) need not be here.',
+  );
 
 const MASTER_KEY_BYTES = 32;
 const DAY_SECONDS = 86_400;
@@ -55,8 +58,16 @@ const shape = z.strictObject({
     ),
   listen: z
     .strictObject({
-      public: listener(8080, 'Logins, tokens, secret retrieval.'),
-      private: listener(8081, 'Health, metrics, the operator’s API. Never to be reached from outside.'),
+      public: z.strictObject(listener(8080, 'Logins, tokens, secret retrieval.')).prefault({}),
+      private: z
+        .strictObject({
+          ...listener(8081, 'Health, metrics, the operator’s API. Never to be reached from outside.'),
+          names,
+        })
+        .prefault({}),
+      stopDelaySeconds: count(1, 60, 1).describe(
+        'How long a node that is told to stop says that it is not ready before it takes no more connections: as long as your load balancer takes to notice.',
+      ),
     })
     .prefault({}),
   provider: providerSettings.prefault({}),
@@ -77,6 +88,14 @@ const shape = z.strictObject({
         .enum(['debug', 'info', 'warn', 'error', 'silent'])
         .default('info')
         .describe('How much is logged.'),
+      requests: z
+        .boolean()
+        .default(true)
+        .describe('A line for each request that was answered: method, route, status and how long it took.'),
+      addresses: z
+        .boolean()
+        .default(false)
+        .describe('Such a line says from which address it came: personal data, to be kept as such.'),
     })
     .prefault({}),
 });
@@ -84,6 +103,13 @@ export const settings = shape.superRefine(
   ({ provider, targets, dropIns, claimTokens, sync, legacy, legacySessions, sessions }, context) => {
     for (const { path, message } of wrongTargets(provider, targets))
       context.addIssue({ code: 'custom', path: ['provider', ...path], message });
+    if (provider.profile === 'fapi-2.0' && claimTokens.length > 0)
+      context.addIssue({
+        code: 'custom',
+        path: ['claimTokens'],
+        message:
+          'people log in for its pages by requests that are not pushed: leave it out (profile fapi-2.0)',
+      });
     for (const { path, message } of wrongDropIns(dropIns, targets))
       context.addIssue({ code: 'custom', path: ['dropIns', ...path], message });
     const writes = new Set(legacy.stores.flatMap((store) => [...writesOf(store)]));
@@ -189,7 +215,8 @@ function readTree(text: string, { file, env }: Origin) {
       );
     },
   });
-  const tree = (document.toJS() ?? {}) as { legacy?: unknown };
+  const tree = plainOf(yaml) as { legacy?: unknown } | undefined;
+  if (tree === undefined) throw new ConfigError(problems);
   try {
     if (typeof tree === 'object' && tree.legacy !== undefined) tree.legacy = writeOut(tree.legacy);
   } catch (error) {

@@ -99,6 +99,6 @@ export async function openDesk(
   settings: Settings,
   options: DeskOptions,
 ): Promise<{ desk: Desk; close(): Promise<void> }> {
-  const ground = openGround({ ...settings, log: { level: 'silent' } });
+  const ground = openGround({ ...settings, log: { ...settings.log, level: 'silent' } });
   return { desk: deskOf(ground, options), close: ground.close };
 }

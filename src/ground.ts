@@ -19,6 +19,8 @@ import type { Routing } from './migration/routing.ts';
 import { openRouting } from './migration/routing.ts';
 import type { Log } from './observability/log.ts';
 import { openLog } from './observability/log.ts';
+import type { Observed } from './observed.ts';
+import { unobserved } from './observed.ts';
 import { opSessionParts } from './provider/ending.ts';
 import type { Counts } from './rollout/counts.ts';
 import { openCounts } from './rollout/counts.ts';
@@ -46,6 +48,7 @@ import type { Target, Targets } from './targets/target.ts';
 export interface Ground {
   readonly settings: Settings;
   readonly log: Log;
+  readonly observed: Observed;
   readonly db: Db;
   readonly keyring: Keyring;
   readonly audit: AuditLog;
@@ -77,6 +80,9 @@ export interface GroundOptions {
   readonly unproved?: readonly WriteName[];
   readonly onMove?: MoverDeps['onMove'];
   readonly onEnded?: EndingsDeps['onEnded'];
+  /** A server's own, which outlives a configuration. */
+  readonly log?: Log;
+  readonly observed?: Observed;
 }
 
 /** Of a batch's own: more workers than that wait for one another only while they write. */
@@ -84,31 +90,34 @@ const BATCH_POOL_SIZE = 4;
 
 export function openGround(
   settings: Settings,
-  { unproved = [], ...watch }: GroundOptions = {},
+  { unproved = [], log = openLog(settings.log), observed = unobserved, ...watch }: GroundOptions = {},
 ): Ground & { close(): Promise<void> } {
-  const log = openLog(settings.log);
-  const db = openDb({
-    url: settings.database.url.reveal(),
-    poolSize: settings.database.poolSize,
-    preparedStatements: settings.database.preparedStatements,
-    onError: (error) => log.debug({ error }, 'an idle connection was lost'),
-  });
+  const db = observed.db(
+    openDb({
+      url: settings.database.url.reveal(),
+      poolSize: settings.database.poolSize,
+      preparedStatements: settings.database.preparedStatements,
+      onError: (error) => log.debug({ error }, 'an idle connection was lost'),
+    }),
+  );
   const keyring = openKeyring(settings.masterKey);
   const audit = openAuditLog({
     db,
     keyring,
     onError: (error) => log.warn({ error }, 'the audit log could not be sealed'),
   });
-  const directory = openStores(settings.legacy);
-  const passwords = openPasswords(settings.passwords);
+  const directory = observed.directory(openStores(settings.legacy));
+  const passwords = observed.passwords(openPasswords(settings.passwords));
   const ourIdp = (target: Target) => idpIdOf(db, target);
-  const targets = openTargets(settings.targets, {
-    unproved,
-    issuer: settings.provider.issuer,
-    ourIdp,
-    synced: settings.sync.pairs.map(({ target }) => target),
-    reference: (target, sub) => referenceOf((text) => keyring.mac('cidaas-password', text), target, sub),
-  });
+  const targets = observed.targets(
+    openTargets(settings.targets, {
+      unproved,
+      issuer: settings.provider.issuer,
+      ourIdp,
+      synced: settings.sync.pairs.map(({ target }) => target),
+      reference: (target, sub) => referenceOf((text) => keyring.mac('cidaas-password', text), target, sub),
+    }),
+  );
   const rollout = openRollout({ db, targets: settings.targets.map(({ name }) => name) });
   const routing = openRouting({ db, rollout, directory });
   const mover = openMover({
@@ -123,13 +132,15 @@ export function openGround(
     onError: (error) => log.warn({ error }, 'a move failed'),
     onMove: (move) => watch.onMove?.(move),
   });
-  const many = openDb({
-    url: settings.database.url.reveal(),
-    poolSize: BATCH_POOL_SIZE,
-    preparedStatements: settings.database.preparedStatements,
-    forMany: true,
-    onError: (error) => log.debug({ error }, 'an idle connection was lost'),
-  });
+  const many = observed.db(
+    openDb({
+      url: settings.database.url.reveal(),
+      poolSize: BATCH_POOL_SIZE,
+      preparedStatements: settings.database.preparedStatements,
+      forMany: true,
+      onError: (error) => log.debug({ error }, 'an idle connection was lost'),
+    }),
+  );
   const queue = openQueue(settings.sync, {
     db,
     onError: (error) => log.warn({ error }, 'the queue of changes is in trouble'),
@@ -137,6 +148,7 @@ export function openGround(
   const batches = openBatches(db);
   const batchEngine = openBatchEngine({
     db: many,
+    inSpan: observed.inSpan,
     keyring,
     directory,
     passwords,
@@ -171,6 +183,7 @@ export function openGround(
   const opened = {
     settings,
     log,
+    observed,
     db,
     keyring,
     audit,

@@ -8,14 +8,18 @@ import { dropInsRoutes } from './migration/drop-ins/drop-ins-routes.ts';
 import { ensureRoutes } from './migration/ensure-routes.ts';
 import { hooksRoutes } from './migration/hooks/hooks-routes.ts';
 import { migrationRoutes } from './migration/migration-routes.ts';
+import type { Retired } from './migration/retiring/following.ts';
 import { followRetirements } from './migration/retiring/following.ts';
 import { routingRoutes } from './migration/routing-routes.ts';
 import type { Metrics } from './observability/metrics.ts';
+import type { Requests, Served } from './observability/requests.ts';
+import { placeIn } from './observability/requests.ts';
 import { countTurns } from './observability/sync-metrics.ts';
 import type { Offers } from './provider/asking-apps.ts';
 import type { Front } from './provider/front.ts';
 import { openFront } from './provider/front.ts';
 import { loadKeys } from './provider/keys.ts';
+import type { Page, Pages } from './provider/pages/index.ts';
 import { openPages } from './provider/pages/index.ts';
 import { openScopes } from './provider/request-scope.ts';
 import { userUnlessOver } from './provider/retired.ts';
@@ -44,10 +48,17 @@ export interface PublicParts extends Ground {
   readonly counting: Counting;
   readonly watch: Watch;
   readonly closers: (() => Promise<void> | void)[];
+  readonly requests: Pick<Requests, 'reference'>;
+  readonly onServed: (served: Served) => void;
+}
+
+export interface Public {
+  readonly front: Front;
+  readonly retired: Pick<Retired, 'isAllOver'>;
 }
 
 /** Opens the public listener's handler, with the work that goes on behind it. */
-export async function openPublic(parts: PublicParts): Promise<Front> {
+export async function openPublic(parts: PublicParts): Promise<Public> {
   const {
     settings,
     db,
@@ -82,7 +93,9 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
   parts.courier.kick = beside.courier.kick;
   closers.push(() => legacySessions.close());
   closers.push(() => beside.courier.close());
-  const onError = (error: unknown, where: string) => log.error({ error, where }, 'a request failed');
+  const onError = (error: unknown, where: string) =>
+    log.error({ error, where: placeIn(where) }, 'a request failed');
+  const { requests } = parts;
   const offers: Offers = { peek: (token) => peekOffer(db, token), take: (what) => takeOffer(db, what) };
   const retired = await followRetirements({
     db,
@@ -98,7 +111,7 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
     directory,
     passwords,
     throttle,
-    pages: openPages(settings.pages),
+    pages: referring(openPages(settings.pages), requests),
     backchannel,
     failureFloorMs: provider.login.failureFloorMs,
     userBySub: userUnlessOver(directory.userBySub, retired),
@@ -123,8 +136,10 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
       if (result !== 'outage') metrics.logins.inc({ result });
       counting.proof(result, { clientId, target: logins.targetOf(clientId)?.name });
     },
-    onRequest: ({ route, status, seconds }) =>
-      metrics.requests.observe({ route, status: String(status) }, seconds),
+    onRequest: ({ route, status, seconds }) => {
+      metrics.requests.observe({ route, status: String(status) }, seconds);
+      parts.onServed({ route, status, seconds });
+    },
     routers: ({ resolveToken }) => [
       migrationRoutes({
         db,
@@ -132,6 +147,7 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
         directory,
         passwords,
         targets,
+        isOver: retired.isOver,
         resolveToken,
         nowSeconds,
         onError,
@@ -203,9 +219,15 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
         onUserEvent: twoWay.onUserEvent,
         onCall: (call) => metrics.hookCalls.inc(call),
       }),
-      webhooksRoutes({ db, targets, onError, seal: twoWay.events.seal }),
+      webhooksRoutes({
+        db,
+        targets,
+        onError,
+        seal: twoWay.events.seal,
+        onEvent: (event) => metrics.webhookEvents.inc(event),
+      }),
       ...twoWayRoutes(parts, { twoWay, provePassword, resolveToken, onError }),
-      organizationsRoutes({ db, targets, resolveToken, nowSeconds, onError }),
+      organizationsRoutes({ db, targets, isOver: retired.isOver, resolveToken, nowSeconds, onError }),
       sessionsRoutes({
         apps: settings.legacySessions,
         clients: provider.clients,
@@ -233,5 +255,14 @@ export async function openPublic(parts: PublicParts): Promise<Front> {
   closers.push(linkRegularly(parts, selfLinking));
   closers.push(linkRegularly(parts, twoWay));
   twoWay.follow();
-  return front;
+  return { front, retired };
 }
+
+/** Whoever shows support a page that says that something went wrong is found in the log by its reference. */
+const referring = (pages: Pages, { reference }: PublicParts['requests']): Pages => ({
+  ...pages,
+  render: (page, view) => {
+    const found = page.page === 'error' ? reference() : undefined;
+    return pages.render(found === undefined ? page : ({ ...page, reference: found } as Page), view);
+  },
+});

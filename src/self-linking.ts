@@ -86,7 +86,7 @@ export function openSelfLinking(
     targets,
     mailer,
     onError: (error) => log.warn({ error }, 'reminders of the old login’s end could not be sent'),
-    onStopped: (campaign, { code }) => log.warn({ campaign, code }, 'reminders rest for a while'),
+    onStopped: (campaign, { code }) => log.warn({ campaign, errorCode: code }, 'reminders rest for a while'),
   });
   return {
     enforcement,

@@ -60,7 +60,7 @@ export const httpUrl = z.string().refine(
 
 /** A URL's origin: scheme, host and port, nothing after. */
 export const httpOrigin = httpUrl
-  .refine((text) => new URL(text).origin === text.replace(/\/$/, ''), {
+  .refine((text) => !URL.canParse(text) || new URL(text).origin === text.replace(/\/$/, ''), {
     error: 'expected scheme, host and port only, like https://id.example.com',
   })
   .transform((text) => new URL(text).origin);

@@ -94,7 +94,7 @@ export function openSideBySide(parts: SideBySideParts) {
       if (result === 'done') return;
       const what =
         result === 'dead' ? 'somebody will not be told of a logout' : 'somebody is told of a logout later';
-      log.warn({ kind, name, code }, what);
+      log.warn({ kind, name, errorCode: code }, what);
     },
     onError: (error) => log.warn({ error }, 'logouts could not be delivered'),
   });

@@ -82,6 +82,7 @@ export function openTwoWay(parts: TwoWayParts) {
   const syncing = openSyncing({
     db,
     queue,
+    inSpan: parts.observed.inSpan,
     onSettled: openOutages((outage) => log.warn(outage, 'sync waits: a side does not answer')),
     pairs: new Map(
       [...pairs].map(([name, turns]) => [

@@ -1,7 +1,8 @@
 /** YAML that people write, checked against a schema: every problem at once, each with file, line, column and path. */
 import type { Document } from 'yaml';
-import { LineCounter, parseDocument } from 'yaml';
+import { isAlias, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import type { z } from 'zod';
+import { CALLED_NAMES } from './body.ts';
 
 export interface FileProblem {
   readonly file: string;
@@ -47,9 +48,53 @@ export function readYaml(text: string, file: string): YamlFile {
   const problems = document.errors.map((error) => ({
     ...at(error.pos[0]),
     path: '',
-    message: error.message,
+    message: saidOf(error),
   }));
   return { document, problems, at, placeOf };
+}
+
+/**
+ * The file as plain data. Undefined, and a problem more, where anchors lead nowhere or would unfold without end, or where it
+ * holds what whoever checks it would stumble over.
+ */
+export function plainOf({ document, problems, at }: YamlFile): unknown {
+  const before = problems.length;
+  visit(document, {
+    Pair(_key, { key }) {
+      if (isScalar(key) && CALLED_NAMES.has(String(key.value)))
+        problems.push({ ...at(key.range?.[0] ?? 0), path: '', message: `nothing is called ${key.value}` });
+    },
+  });
+  if (problems.length > before) return undefined;
+  try {
+    return document.toJS() ?? {};
+  } catch (error) {
+    problems.push({ ...at(strayAlias(document) ?? 0), path: '', message: saidOf(error as Error) });
+    return undefined;
+  }
+}
+
+/** Where the first alias stands that is before its anchor, or has none. */
+function strayAlias(document: Document): number | undefined {
+  const anchors = new Set<string>();
+  let found: number | undefined;
+  visit(document, {
+    Node(_key, node) {
+      if (!isAlias(node)) return void (node.anchor && anchors.add(node.anchor));
+      if (anchors.has(node.source)) return undefined;
+      found = node.range?.[0];
+      return visit.BREAK;
+    },
+  });
+  return found;
+}
+
+/** Of a sentence of the parser's, which may quote a whole file. */
+const MAX_SAID = 200;
+function saidOf({ message }: Error): string {
+  // The parser goes down with the file.
+  if (/^Maximum call stack/.test(message)) return 'is nested too deeply';
+  return message.length > MAX_SAID ? `${message.slice(0, MAX_SAID)}…` : message;
 }
 
 type Issue = z.core.$ZodIssue;

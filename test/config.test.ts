@@ -43,7 +43,8 @@ describe('a configuration', () => {
     expect(settings.provider.issuer).toBe('http://127.0.0.1:8080');
     expect(settings.listen).toEqual({
       public: { host: '127.0.0.1', port: 8080 },
-      private: { host: '127.0.0.1', port: 8081 },
+      private: { host: '127.0.0.1', port: 8081, names: [] },
+      stopDelaySeconds: 1,
     });
   });
 
@@ -152,6 +153,7 @@ describe('a configuration', () => {
       'provider.clients.0.secret',
     ],
     ['an issuer with a path', 'provider: { issuer: https://id.example.com/path }', 'provider.issuer'],
+    ['an http issuer', 'provider: { issuer: http://id.example.com }', 'provider.issuer'],
   ])('with %s is refused', (_what, more, path) => {
     expect(problemsOf(`${MINIMAL}${more}\n`).map((p) => p.path)).toContain(path);
   });

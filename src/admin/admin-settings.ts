@@ -47,8 +47,14 @@ const signIn = z
   })
   .describe('How operators sign in at the console (OpenID Connect, code flow with PKCE).');
 
+/** Nothing slows down whoever guesses one: it has to be too long for that. */
+const TOKEN_LENGTH = 16;
+const apiToken = secret.refine((value) => value.reveal().length >= TOKEN_LENGTH, {
+  error: `expected at least ${TOKEN_LENGTH} characters, as \`openssl rand -base64 32\` makes them`,
+});
+
 export const adminSettings = z.strictObject({
-  token: secret
+  token: apiToken
     .optional()
     .describe(
       'Opens the operator’s API (Authorization: Bearer) as `api`, an admin. Without tokens it is closed.',
@@ -58,7 +64,7 @@ export const adminSettings = z.strictObject({
       z.strictObject({
         name: name.describe('Names whoever uses it in the audit log.'),
         role: z.enum(ROLES).describe('What they may do.'),
-        token: secret,
+        token: apiToken,
       }),
     )
     .max(100)

@@ -3,12 +3,16 @@ import Router from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import Koa from 'koa';
 import type { z } from 'zod';
-import { readBody } from '../body.ts';
+import { foreignJson, readBody } from '../body.ts';
 import { FootbridgeError, problem } from '../errors.ts';
+import type { Health } from '../observability/health.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import type { Served } from '../observability/requests.ts';
 import type { Secret } from '../settings.ts';
 import type { Keyring } from '../store/encryption.ts';
 import type { AdminSettings } from './admin-settings.ts';
+import type { CalledByOptions } from './called-by.ts';
+import { calledBy } from './called-by.ts';
 import type { Console } from './console/console-routes.ts';
 import type { Desk } from './operation.ts';
 import { operations } from './operations/index.ts';
@@ -24,22 +28,26 @@ export interface PrivateOptions {
   readonly metrics: Metrics;
   /** What is below /admin, for people. */
   readonly console?: Pick<Console, 'middleware'>;
+  readonly calledBy: CalledByOptions;
   readonly openApi: () => object;
-  /** Each named part and whether it is well; only `required` ones make the node not ready. */
-  readonly health: () => Promise<{ ready: boolean; parts: Record<string, string> }>;
+  readonly health: () => Promise<Health>;
+  /** For metrics and the log. */
+  readonly onServed?: (served: Served) => void;
 }
 
 export function privateApp(options: PrivateOptions): Koa {
   const app = new Koa();
   app.silent = true;
   const router = new Router();
-  router.get('/healthz', (ctx) => {
-    ctx.body = { status: 'alive' };
-  });
+  // Whoever restarts us asks this: no outage of anything else is a reason to.
+  for (const path of ['/livez', '/healthz'])
+    router.get(path, (ctx) => {
+      ctx.body = { status: 'alive' };
+    });
   router.get('/readyz', async (ctx) => {
-    const { ready, parts } = await options.health();
-    ctx.status = ready ? 200 : 503;
-    ctx.body = { ready, parts };
+    const health = await options.health();
+    ctx.status = health.ready ? 200 : 503;
+    ctx.body = health;
   });
   router.get('/metrics', async (ctx) => {
     ctx.type = options.metrics.registry.contentType;
@@ -59,10 +67,23 @@ export function privateApp(options: PrivateOptions): Koa {
       ctx.body = await perform(options.desk, operation, asked);
     });
   }
+  app.use(measured(options));
   if (options.console) app.use(options.console.middleware);
   app.use(answerErrors);
+  app.use(calledBy(options.calledBy));
   app.use(router.routes() as Middleware);
   return app;
+}
+
+const ROUTES = /^\/(livez|healthz|readyz|metrics|openapi\.json|admin\/api|admin)(?:\/|$)/;
+
+function measured({ onServed }: PrivateOptions): Middleware {
+  return async (ctx, next) => {
+    const startedAt = performance.now();
+    await next();
+    const seconds = (performance.now() - startedAt) / 1_000;
+    onServed?.({ route: ROUTES.exec(ctx.path)?.[1] ?? 'other', status: ctx.status, seconds });
+  };
 }
 
 const answerErrors: Middleware = async (ctx, next) => {
@@ -94,8 +115,12 @@ function whoAsks({ token, tokens = [], keyring }: PrivateOptions, authorization:
 async function readJson(ctx: Context): Promise<Record<string, unknown>> {
   const raw = await readBody(ctx.req);
   if (raw.length === 0) return {};
+  const text = raw.toString('utf8');
+  // PostgreSQL refuses NUL in text, and JSON has no other way to write it.
+  if (/\\u0000/.test(text))
+    throw new FootbridgeError('bad_request', { detail: 'the body holds what no text of ours holds' });
   try {
-    const body: unknown = JSON.parse(raw.toString('utf8'));
+    const body: unknown = foreignJson(text);
     if (body && typeof body === 'object' && !Array.isArray(body)) return body as Record<string, unknown>;
   } catch {
     // one answer for all of it

@@ -1,13 +1,22 @@
 /** Prometheus metrics. Labels are from closed sets: no user, no free text. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { keptFor, orNothing } from './kept.ts';
+import type { NodeSources } from './node-metrics.ts';
+import { nodeMetrics } from './node-metrics.ts';
 import { sessionMetrics } from './session-metrics.ts';
 import type { SyncGauges } from './sync-metrics.ts';
 import { syncMetrics } from './sync-metrics.ts';
 
-export interface Sources {
-  readonly hashing: () => { readonly running: number; readonly queued: number };
+export interface Sources extends NodeSources {
+  readonly hashing: () => { readonly slots: number; readonly running: number; readonly queued: number };
   readonly moves: () => Promise<
-    readonly { readonly target: string; readonly waiting: number; readonly givenUp: number }[]
+    readonly {
+      readonly target: string;
+      readonly waiting: number;
+      readonly givenUp: number;
+      /** Of those that wait; 0: none does. */
+      readonly oldestSeconds: number;
+    }[]
   >;
   /** Live sessions of this provider. */
   readonly opSessions: () => Promise<number | undefined>;
@@ -27,6 +36,9 @@ export interface Sources {
   readonly oldestDeliverySeconds: () => Promise<number | undefined>;
   readonly sync: () => Promise<SyncGauges>;
 }
+
+/** Two gauges are of one look. */
+const MOVES_MS = 5_000;
 
 export interface Metrics {
   readonly registry: Registry;
@@ -67,16 +79,39 @@ export interface Metrics {
   readonly syncFeedLagBytes: Gauge<'store' | 'feed'>;
   readonly syncFeedLagChanges: Gauge<'store' | 'feed'>;
   readonly syncFeedProblem: Gauge<'store' | 'feed'>;
+  readonly hashingSeconds: Histogram<'call'>;
+  readonly hashingRefused: Counter;
+  readonly legacyCalls: Histogram<'call' | 'result'>;
+  readonly targetCalls: Histogram<'target' | 'result'>;
+  readonly loginOutcomes: Counter<'target' | 'path' | 'outcome'>;
+  readonly webhookEvents: Counter<'target' | 'result'>;
+  readonly configReloads: Counter<'result'>;
+  readonly configLoadedAt: Gauge;
+  readonly parts: Gauge<'part'>;
+  readonly databaseConnections: Gauge<'state'>;
+  readonly keyAge: Gauge<'purpose' | 'state'>;
+  readonly clockOffset: Gauge;
+  readonly auditUnsealed: Gauge;
+  readonly legacyWritesOldest: Gauge;
+  readonly people: Gauge<'target' | 'state'>;
   readonly storageUp: Gauge;
   readonly hashingQueue: Gauge<'state'>;
   readonly movesWaiting: Gauge<'target' | 'state'>;
+  readonly movesOldest: Gauge<'target'>;
   /** Where the gauges' values come from when they are asked for. */
   watch(sources: Partial<Sources>): void;
 }
 
 export function openMetrics(): Metrics {
   let sources: Sources = {
-    hashing: () => ({ running: 0, queued: 0 }),
+    hashing: () => ({ slots: 0, running: 0, queued: 0 }),
+    parts: async () => ({}),
+    connections: () => ({ used: 0, idle: 0, waiting: 0 }),
+    keys: async () => [],
+    clockOffsetSeconds: async () => 0,
+    oldestUnsealedSeconds: async () => 0,
+    oldestLegacyWriteSeconds: async () => 0,
+    people: async () => [],
     moves: async () => [],
     opSessions: async () => undefined,
     legacySessions: async () => [],
@@ -88,6 +123,7 @@ export function openMetrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: 'footbridge_' });
   const registers = [registry];
+  const moves = keptFor(MOVES_MS, () => sources.moves());
   return {
     registry,
     watch: (more) => {
@@ -149,13 +185,23 @@ export function openMetrics(): Metrics {
       labelNames: ['target', 'state'],
       registers,
       async collect() {
-        // While our database is down the other metrics are wanted all the more.
-        const counted = await sources.moves().catch(() => undefined);
+        const counted = await orNothing(moves);
         this.reset();
         for (const { target, waiting, givenUp } of counted ?? []) {
           this.set({ target, state: 'waiting' }, waiting);
           this.set({ target, state: 'given_up' }, givenUp);
         }
+      },
+    }),
+    movesOldest: new Gauge({
+      name: 'footbridge_moves_oldest_seconds',
+      help: 'How long the one has waited who has waited longest to be made at a target, without those given up.',
+      labelNames: ['target'],
+      registers,
+      async collect() {
+        const counted = await orNothing(moves);
+        this.reset();
+        for (const { target, oldestSeconds } of counted ?? []) this.set({ target }, oldestSeconds);
       },
     }),
     dropInCalls: new Counter({
@@ -181,7 +227,7 @@ export function openMetrics(): Metrics {
       help: 'What the legacy store is still to be told of links.',
       registers,
       async collect() {
-        const waiting = await sources.legacyWrites().catch(() => undefined);
+        const waiting = await orNothing(() => sources.legacyWrites());
         if (waiting === undefined) this.remove();
         else this.set(waiting);
       },
@@ -204,6 +250,7 @@ export function openMetrics(): Metrics {
       labelNames: ['app', 'outcome'],
       registers,
     }),
+    ...nodeMetrics(registers, () => sources),
     ...sessionMetrics(registers, () => sources),
     ...syncMetrics(registers, () => sources),
     storageUp: new Gauge({
@@ -213,11 +260,12 @@ export function openMetrics(): Metrics {
     }),
     hashingQueue: new Gauge({
       name: 'footbridge_password_hashing',
-      help: 'Password verifications running and waiting.',
+      help: 'Password hashes: how many can be computed at once, how many are, and how many wait.',
       labelNames: ['state'],
       registers,
       collect() {
-        const { running, queued } = sources.hashing();
+        const { slots, running, queued } = sources.hashing();
+        this.set({ state: 'slots' }, slots);
         this.set({ state: 'running' }, running);
         this.set({ state: 'queued' }, queued);
       },

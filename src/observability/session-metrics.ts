@@ -1,6 +1,7 @@
 /** What is measured of sessions: who is recognised, what ends, who is told. Labels are names from the settings and closed sets. */
 import type { Registry } from 'prom-client';
 import { Counter, Gauge } from 'prom-client';
+import { keptFor, orNothing } from './kept.ts';
 import type { Metrics, Sources } from './metrics.ts';
 
 type Own =
@@ -50,7 +51,7 @@ export function sessionMetrics(registers: Registry[], sources: () => Sources): P
       labelNames: ['app', 'state'],
       registers,
       async collect() {
-        const rows = await read(legacySessions);
+        const rows = await orNothing(legacySessions);
         this.reset();
         for (const { app, live, failed } of rows ?? []) {
           this.set({ app, state: 'live' }, live);
@@ -64,7 +65,7 @@ export function sessionMetrics(registers: Registry[], sources: () => Sources): P
       labelNames: ['kind', 'name', 'state'],
       registers,
       async collect() {
-        const rows = await read(() => sources().deliveries());
+        const rows = await orNothing(() => sources().deliveries());
         this.reset();
         for (const { kind, name, waiting, dead } of rows ?? []) {
           this.set({ kind, name, state: 'waiting' }, waiting);
@@ -87,7 +88,7 @@ function numberGauge(registers: Registry[], { name, help, read: ask }: NumberGau
     help,
     registers,
     async collect() {
-      const value = await read(ask);
+      const value = await orNothing(ask);
       // A gauge without labels cannot be without a value otherwise: 0 would say that nobody is logged in.
       this.set(value ?? Number.NaN);
     },
@@ -96,15 +97,3 @@ function numberGauge(registers: Registry[], { name, help, read: ask }: NumberGau
 
 /** Counting a million sessions takes a second, and whoever measures asks every node every few seconds. */
 const KEPT_MS = 30_000;
-
-function keptFor<T>(ms: number, ask: () => Promise<T>): () => Promise<T> {
-  let kept: { readonly value: T; readonly at: number } | undefined;
-  return async () => {
-    if (kept && performance.now() - kept.at < ms) return kept.value;
-    const value = await ask();
-    kept = { value, at: performance.now() };
-    return value;
-  };
-}
-
-const read = <T>(ask: () => Promise<T>): Promise<T | undefined> => ask().catch(() => undefined);

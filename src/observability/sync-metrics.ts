@@ -1,6 +1,7 @@
 /** What is measured of keeping both sides equal. Labels are names from the settings and closed sets. */
 import type { Registry } from 'prom-client';
 import { Counter, Gauge } from 'prom-client';
+import { keptFor } from './kept.ts';
 import type { Metrics, Sources } from './metrics.ts';
 
 /** `not-started` where it never was. */
@@ -77,7 +78,7 @@ const KEPT_MS = 5_000;
 
 /** While our database does not answer they have no value, and the other metrics go on. */
 export function syncMetrics(registers: Registry[], sources: () => Sources): Pick<Metrics, Own> {
-  const look = sharedFor(KEPT_MS, () => sources().sync());
+  const look = keptFor(KEPT_MS, () => sources().sync());
   const gauge = <Label extends string>(
     name: string,
     help: string,
@@ -220,17 +221,3 @@ const feedGauges = (gauge: MakeGauge) => {
     ),
   };
 };
-
-/** Those who ask while somebody asks get the same answer; what failed is asked again. */
-function sharedFor<T>(ms: number, ask: () => Promise<T>): () => Promise<T> {
-  let kept: { readonly value: Promise<T>; readonly at: number } | undefined;
-  return () => {
-    if (kept && performance.now() - kept.at < ms) return kept.value;
-    const asked = { value: ask(), at: performance.now() };
-    kept = asked;
-    asked.value.catch(() => {
-      if (kept === asked) kept = undefined;
-    });
-    return asked.value;
-  };
-}
