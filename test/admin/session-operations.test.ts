@@ -482,8 +482,9 @@ test('over HTTP they take the same input, only with the token, and end nothing u
     keyring: stage.desk.keyring,
     token,
     metrics: openMetrics(),
+    calledBy: { host: '127.0.0.1' },
     openApi: () => ({}),
-    health: async () => ({ ready: true, parts: {} }),
+    health: async () => ({ status: 'ready', ready: true, parts: {} }),
   });
   const listener = await listen(app.callback(), { host: '127.0.0.1', port: 0 });
   const post = async (path: string, body: object, bearer = token.reveal()) => {

@@ -12,7 +12,7 @@ import { mayDo } from '../perform.ts';
 import { ASSETS_AT, openAssets } from './assets.ts';
 import { sessionCookie } from './cookies.ts';
 import { addDoing } from './doing.ts';
-import { checkedFields } from './forms.ts';
+import { checkedFields, checkPath } from './forms.ts';
 import { needOwnForm, originOf, setHeaders } from './guard.ts';
 import type { ConsolePage } from './page.ts';
 import { pages as allPages } from './pages/index.ts';
@@ -63,6 +63,7 @@ export function openConsole(options: ConsoleOptions): Console {
         ctx.state.origin = originOf(given, names);
         if (asset(given, stage)) return;
         if (ctx.method === 'POST') needOwnForm(given, ownOrigin(given));
+        checkPath(ctx.path);
         checkedFields(ctx.search.slice(1));
         await recognise(given, stage);
         await routes(given as never, async () => {

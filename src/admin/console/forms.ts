@@ -149,6 +149,20 @@ const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
 /** More than any form of ours has. */
 const FIELDS = 200;
 
+/** Throws not_found for a path that no link of ours has. */
+export function checkPath(path: string): void {
+  const plain = decoded(path);
+  if (plain === undefined || CONTROL.test(plain)) throw new FootbridgeError('not_found');
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** The body of a form, or a query. Throws bad_request for what no page of ours sends. */
 export function checkedFields(text: string): URLSearchParams {
   const fields = new URLSearchParams(text);

@@ -132,6 +132,10 @@ export const WORDS: Readonly<Record<string, Word>> = {
   'retirement.retired': ['ok', 'The legacy store is retired for {target}'],
   'evidence.written': ['quiet', 'The evidence of {target} was written'],
   'retirement.wiped': ['ok', 'Their old secrets were wiped, and looked for in vain afterwards'],
+  'storage.restored': [
+    'bad',
+    'Our database was restored from a backup[, whose newest record was of {newest}]',
+  ],
   'keys.rotated': ['quiet', 'The signing keys moved on'],
   'rewrite.unblocked': ['warn', 'Hashes of {format} are written for {target} again'],
   'approval.asked': ['warn', 'An approval was asked for[: {operation}]'],

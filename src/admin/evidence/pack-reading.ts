@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { foreignJson } from '../../body.ts';
 import { FootbridgeError } from '../../errors.ts';
 
 /** Manifest, signature and keys are small, whatever the pack holds. */
@@ -32,7 +33,7 @@ export async function smallText(folder: string, name: string): Promise<string | 
 
 export const parsed = (text: string | Buffer | undefined): unknown => {
   try {
-    return text === undefined ? undefined : JSON.parse(String(text));
+    return text === undefined ? undefined : foreignJson(String(text));
   } catch {
     return undefined;
   }

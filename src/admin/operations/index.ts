@@ -46,6 +46,7 @@ import { keyRotate } from './key-rotate.ts';
 import { legacySurvey } from './legacy-survey.ts';
 import { mailCheck } from './mail-check.ts';
 import { mailPreview } from './mail-preview.ts';
+import { restored } from './restored.ts';
 import { retireCheck } from './retire-check.ts';
 import { retireFinish } from './retire-finish.ts';
 import { retireRedirect } from './retire-redirect.ts';
@@ -210,4 +211,5 @@ export const operations: readonly Operation[] = [
   userExport,
   userErase,
   userReceipts,
+  restored,
 ];

@@ -298,9 +298,10 @@ describe('over HTTP', () => {
         { name: 'vera', role: 'viewer', token: token('vera') },
       ],
       metrics: openMetrics(),
+      calledBy: { host: '127.0.0.1' },
       console: { middleware: (_ctx, next) => next() },
       openApi: () => ({}),
-      health: async () => ({ ready: true, parts: {} }),
+      health: async () => ({ status: 'ready', ready: true, parts: {} }),
     });
     listener = await listen(app.callback(), { host: '127.0.0.1', port: 0 });
   });

@@ -1,5 +1,5 @@
 /** Batches, sync, claims, sessions, dead letters, the audit trail, settings and health: with something to tell, and with nothing. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { paceNow } from '../../../src/admin/console/batches.ts';
 import { webhooks } from '../../../src/admin/console/undelivered.ts';
 import type { Desk } from '../../../src/admin/operation.ts';
@@ -214,9 +214,16 @@ describe('with a move under way', () => {
     expect(well).toMatch(/RS256 current/);
     await world.shop.switchTo(false);
     try {
-      const away = await read('health');
+      // What probes are told is remembered for a moment.
+      const away = await vi.waitFor(
+        async () => {
+          const page = await read('health');
+          expect(page).toContain('down (logins answer 503; sessions go on)');
+          return page;
+        },
+        { timeout: 15_000, interval: 500 },
+      );
       expect(away).toContain('Answers no');
-      expect(away).toContain('down (logins answer 503; sessions go on)');
       expect(away).toContain('Schema complete');
     } finally {
       await world.shop.switchTo(true);
