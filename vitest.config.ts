@@ -3,6 +3,8 @@ import LongestFirst from './test/support/longest-first.ts';
 
 /** Tests that start a server of somebody else's making: skipped by name where it is not installed. */
 const SERVER_TESTS = 'test/**/*.servers.test.ts';
+/** Tests that break something on purpose, and tell a line of docs/faults.md. */
+const FAULT_TESTS = 'test/**/*.faults.test.ts';
 
 export default defineConfig({
   test: {
@@ -12,7 +14,7 @@ export default defineConfig({
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     globalSetup: ['test/global-setup.ts'],
-    setupFiles: ['test/support/fast-check-seed.ts'],
+    setupFiles: ['test/support/fast-check-seed.ts', 'test/security/net-setup.ts'],
     reporters: ['default', './test/support/closing-line-reporter.ts'],
     projects: [
       {
@@ -20,6 +22,7 @@ export default defineConfig({
         test: {
           name: 'core',
           include: ['test/**/*.test.ts'],
+          exclude: [FAULT_TESTS],
           testTimeout: 20_000,
           hookTimeout: 60_000,
         },
@@ -33,6 +36,15 @@ export default defineConfig({
           env: { FOOTBRIDGE_REQUIRE_SERVERS: '1' },
           testTimeout: 120_000,
           hookTimeout: 300_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'faults',
+          include: [FAULT_TESTS],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       {

@@ -2,7 +2,8 @@
  * Hashing away from the event loop: worker threads as slots, a bounded first-come queue before them.
  *
  * More hashes at once than cores only make every login slower, and an unbounded queue turns a storm into an outage:
- * what cannot be served in time is refused at once, before any work.
+ * what cannot be served in time is refused at once, before any work, and what waits far longer than was expected, when its
+ * turn comes.
  */
 import { Worker } from 'node:worker_threads';
 import { FootbridgeError } from '../errors.ts';
@@ -40,6 +41,7 @@ export interface RunOptions {
 interface Waiting {
   readonly job: HashJob;
   readonly usesThreadPool: boolean;
+  readonly sinceMs: number;
   readonly resolve: (answer: HashAnswer) => void;
   readonly reject: (error: unknown) => void;
   /** Ends the watch over the caller's signal. */
@@ -56,6 +58,8 @@ interface Slot {
 const FIRST_GUESS_MS = 350;
 /** Weight of the newest measurement in the running mean: about the last five count. */
 const NEWEST_WEIGHT = 0.2;
+/** How far the expected wait may be out before it is no use to anybody any more. */
+const OVERDUE_AFTER = 2;
 const MAX_RETRY_AFTER_SECONDS = 60;
 
 export class HashPool {
@@ -65,6 +69,7 @@ export class HashPool {
   readonly #busy = new Set<Slot>();
   #threadPoolJobs = 0;
   #meanMs = FIRST_GUESS_MS;
+  #isMeasured = false;
   #closing: (() => void) | undefined;
 
   constructor(options: HashPoolOptions) {
@@ -76,8 +81,8 @@ export class HashPool {
   }
 
   /**
-   * Throws `hashing_overloaded` when the queue is full, the signal's reason when it is aborted before the work began,
-   * and `internal` when the worker died. Work that has begun is finished: its slot is not free before.
+   * Throws `hashing_overloaded` when the queue is full or the wait became too long, the signal's reason when it is aborted before
+   * the work began, and `internal` when the worker died. Work that has begun is finished: its slot is not free before.
    */
   run(job: HashJob, { signal, usesThreadPool = false }: RunOptions = {}): Promise<HashAnswer> {
     if (signal?.aborted) return Promise.reject(signal.reason);
@@ -90,7 +95,8 @@ export class HashPool {
         reject(signal?.reason);
       };
       const forget = () => signal?.removeEventListener('abort', drop);
-      const waiting: Waiting = { job, usesThreadPool, resolve, reject, forget };
+      const sinceMs = performance.now();
+      const waiting: Waiting = { job, usesThreadPool, sinceMs, resolve, reject, forget };
       signal?.addEventListener('abort', drop, { once: true });
       this.#queue.push(waiting);
       this.#startNext();
@@ -103,10 +109,7 @@ export class HashPool {
       const finished = new Promise<void>((resolve) => {
         this.#closing = resolve;
       });
-      for (const waiting of this.#queue.splice(0)) {
-        waiting.forget();
-        waiting.reject(this.#overloaded(waiting.usesThreadPool));
-      }
+      for (const waiting of this.#queue.splice(0)) this.#refuse(waiting);
       if (this.#busy.size > 0) await finished;
     }
     await Promise.all(this.#idle.splice(0).map(({ worker }) => worker.terminate()));
@@ -129,6 +132,16 @@ export class HashPool {
     return this.#queue.length >= queueLength || this.#waitSeconds(usesThreadPool) > queueWaitSeconds;
   }
 
+  /** The speed was guessed wrong, or the machine has become slow: who asked has given up, or is about to. */
+  #isOverdue({ sinceMs }: Waiting): boolean {
+    return performance.now() - sinceMs > OVERDUE_AFTER * this.#options.queueWaitSeconds * 1000;
+  }
+
+  #refuse({ forget, reject, usesThreadPool }: Waiting): void {
+    forget();
+    reject(this.#overloaded(usesThreadPool));
+  }
+
   #overloaded(usesThreadPool: boolean): FootbridgeError {
     const retryAfterSeconds = Math.min(MAX_RETRY_AFTER_SECONDS, Math.ceil(this.#waitSeconds(usesThreadPool)));
     return new FootbridgeError('hashing_overloaded', { retryAfterSeconds });
@@ -140,7 +153,8 @@ export class HashPool {
       const at = this.#queue.findIndex(({ usesThreadPool }) => this.#mayStart(usesThreadPool));
       const [next] = at < 0 ? [] : this.#queue.splice(at, 1);
       if (!next) return;
-      this.#start(next);
+      if (this.#isOverdue(next)) this.#refuse(next);
+      else this.#start(next);
     }
   }
 
@@ -160,7 +174,7 @@ export class HashPool {
     const slot: Slot = { worker: new Worker(this.#options.worker), startedMs: 0 };
     let cause: unknown;
     slot.worker.on('message', (answer: HashAnswer) => {
-      this.#meanMs += NEWEST_WEIGHT * (performance.now() - slot.startedMs - this.#meanMs);
+      this.#measured(performance.now() - slot.startedMs);
       this.#idle.push(slot);
       // Idle workers do not keep the process alive.
       slot.worker.unref();
@@ -175,6 +189,11 @@ export class HashPool {
       this.#release(slot)?.reject(new FootbridgeError('internal', { detail: 'a hash worker died', cause }));
     });
     return slot;
+  }
+
+  #measured(ms: number): void {
+    this.#meanMs += (this.#isMeasured ? NEWEST_WEIGHT : 1) * (ms - this.#meanMs);
+    this.#isMeasured = true;
   }
 
   #release(slot: Slot): Waiting | undefined {

@@ -1,11 +1,13 @@
 /** Translation is no code: parse with one format, write with the first that the target accepts. */
 import type { AcceptedFormat } from './accepted-format.ts';
+import { DIGEST_BYTES } from './algorithm.ts';
 import { singlePass } from './digests.ts';
 import type { ParsedHash } from './hash.ts';
 import { algorithmOf } from './hash.ts';
 import { isConditional, prepare } from './preparation.ts';
+import { readBack } from './read-back.ts';
 import type { ReasonCode, Refusal } from './reasons.ts';
-import { refuse } from './reasons.ts';
+import { isRefusal, refuse } from './reasons.ts';
 import { WRITERS } from './writers/index.ts';
 import type { Written } from './written.ts';
 
@@ -22,9 +24,12 @@ export interface Translated {
 
 export type Translation = Translated | Refusal;
 
+/** What the target itself would not read, such as an empty salt where it wants one, is not written. */
 function write(hash: ParsedHash, accepted: AcceptedFormat): Written {
   const writer = WRITERS[accepted.write] as (hash: ParsedHash, accepted: AcceptedFormat) => Written;
-  return writer(hash, accepted);
+  const written = writer(hash, accepted);
+  if (!written || !('encoded' in written) || !isRefusal(readBack(accepted, written.encoded))) return written;
+  return { reason: 'salt_not_representable' };
 }
 
 function maxPasswordBytes(accepted: AcceptedFormat): number | undefined {
@@ -39,12 +44,19 @@ function caveatsOf(hash: ParsedHash, accepted: AcceptedFormat): readonly ReasonC
   ];
 }
 
+/** Cut off, or of another digest than its format says: no password comes to it, and no target reads it. */
+function isOfItsLength(hash: ParsedHash): boolean {
+  if (hash.algorithm !== 'digest' && hash.algorithm !== 'hmac') return true;
+  return hash.digest.length === DIGEST_BYTES[hash.parameters.digest];
+}
+
 /** The reason given is the first that a writer of the same algorithm gives: it is the one to act upon. */
 export function translateHash(stored: ParsedHash, accepts: readonly AcceptedFormat[]): Translation {
   if (algorithmOf(stored).recoverable) return refuse('recoverable');
   // What stands around every password is part of the message.
   const hash = singlePass(stored) ?? stored;
   if (!hash.preparation.every(isConditional)) return refuse('password_prepared');
+  if (!isOfItsLength(hash)) return refuse('malformed');
   let reason: ReasonCode = 'untranslatable_algorithm';
   for (const accepted of accepts) {
     const written = write(hash, accepted);

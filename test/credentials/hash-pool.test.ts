@@ -1,5 +1,5 @@
 import { BroadcastChannel } from 'node:worker_threads';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { ParsedHash } from '../../src/credentials/hash.ts';
 import type { HashPoolOptions } from '../../src/credentials/hash-pool.ts';
 import { HashPool } from '../../src/credentials/hash-pool.ts';
@@ -25,6 +25,12 @@ function poolOf(options: Partial<HashPoolOptions> = {}): HashPool {
 
 function job(instruction: string) {
   return { hash: {} as ParsedHash, password: Buffer.from(instruction, 'utf8') };
+}
+
+/** From now on it is so many milliseconds later. */
+function passes(ms: number) {
+  const at = performance.now() + ms;
+  return vi.spyOn(performance, 'now').mockReturnValue(at);
 }
 
 let holds = 0;
@@ -91,6 +97,31 @@ describe('the hash pool', () => {
     const refused = (await outcomes).filter(({ status }) => status === 'rejected');
     expect(refused.length).toBeGreaterThan(0);
     expect(refused.length).toBeLessThan(20);
+  });
+
+  test('refuses a job that has waited twice as long as allowed, when its turn comes', async () => {
+    const pool = poolOf({ queueWaitSeconds: 1 });
+    const first = await hold(pool);
+    // Had it been run, the worker would be gone and the last answer with it.
+    const late = pool.run(job('crash'));
+    const clock = passes(2_001);
+    const refused = expect(late).rejects.toMatchObject({ code: 'hashing_overloaded' });
+    await first.release();
+    await refused;
+    clock.mockRestore();
+    expect(pool.stats()).toEqual({ slots: 1, running: 0, queued: 0 });
+    await expect(pool.run(job('answer'))).resolves.toEqual({ matches: true });
+  });
+
+  test('goes by how long the first hash took, and no longer by a guess', async () => {
+    const pool = poolOf({ queueWaitSeconds: 2 });
+    const first = await hold(pool);
+    const clock = passes(3_000);
+    await first.release();
+    clock.mockRestore();
+    const second = await hold(pool);
+    await expect(pool.run(job('answer'))).rejects.toMatchObject({ code: 'hashing_overloaded' });
+    await second.release();
   });
 
   test('accepts again when the storm is over', async () => {

@@ -6,7 +6,7 @@ import { expectFaithful, expectTranslated, isComputed } from './format-contract.
 import type { Vector } from './vectors.ts';
 import { corpus, storedOf } from './vectors.ts';
 
-/** Algorithms that take a fraction of a millisecond: with every wrong password; the others with one. */
+/** Algorithms that take a fraction of a millisecond: with every wrong password; the others with one for each format. */
 const CHEAP = /^(?:md5|sha1|sha256|sha512|hmac-.*|iterated-.*|md5crypt|apr1|mysql323|plaintext|aes-256-cbc)$/;
 /** The dearest group takes half a minute on two free cores. */
 const PATIENT = { timeout: 600_000 };
@@ -35,9 +35,16 @@ describe('the whole corpus', () => {
 
   test.each(groups)('verifies as the frameworks do: $group', PATIENT, async ({ group, vectors }) => {
     const computed = vectors.filter(isComputed);
+    const refused = new Set<string>();
+    const wrongOf = (vector: Vector) => {
+      if (isCheap(vector)) return vector.wrong;
+      const isFirst = !refused.has(vector.format);
+      refused.add(vector.format);
+      return isFirst ? vector.wrong.slice(0, 1) : [];
+    };
     let verified = 0;
     await twoAtOnce(computed, async (vector) => {
-      await expectFaithful(passwords, vector, isCheap(vector) ? vector.wrong : vector.wrong.slice(0, 1));
+      await expectFaithful(passwords, vector, wrongOf(vector));
       verified += 1;
     });
     expect(verified, group).toBe(vectors.filter(({ password }) => password !== null).length);

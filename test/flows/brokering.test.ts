@@ -1,6 +1,8 @@
 /** The pattern of docs/patterns/brokering.md over real HTTP: log in at the bridge, pull the secrets, flag, and leave. */
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { verify } from '../../example/demo/passwap.ts';
+import type { Answer } from '../support/browser.ts';
 import { Browser } from '../support/browser.ts';
 import { execute } from '../support/database.ts';
 import type { World } from './world.ts';
@@ -132,18 +134,30 @@ describe('a password that the target cannot read as it is stored', () => {
   });
 });
 
+/** Fifty write to one person's row, one after the other: on a busy machine some are told to come back in a moment. */
+async function patiently(ask: () => Promise<Answer>): Promise<Answer> {
+  for (;;) {
+    const answer = await ask();
+    const isBusy = answer.status === 503 || answer.location?.includes('error=temporarily_unavailable');
+    if (!isBusy) return answer;
+    await setTimeout(Number(answer.headers['retry-after'] ?? 1) * 1_000);
+  }
+}
+
 describe('50 first logins of one person at once', () => {
   test('leave one ledger row and one target user, and every browser is answered', async () => {
     const ends = await Promise.all(
-      Array.from({ length: 50 }, () => logInAtFacade(world, new Browser(), 'itzel')),
+      Array.from({ length: 50 }, () => patiently(() => logInAtFacade(world, new Browser(), 'itzel'))),
     );
     expect(ends.filter((end) => end.location?.includes('code='))).toHaveLength(50);
     const sub = String((await claimsOf(world, ends[0]!.location)).sub);
     expect(await ledger(sub)).toHaveLength(1);
     const flags = await Promise.all(
-      Array.from({ length: 50 }, (_, i) => flag(sub, { state: 'created', targetUserId: `t-${i}` })),
+      Array.from({ length: 50 }, (_, i) =>
+        patiently(() => flag(sub, { state: 'created', targetUserId: `t-${i}` })),
+      ),
     );
     expect(flags.filter((answer) => answer.status === 200)).toHaveLength(1);
     expect(flags.filter((answer) => answer.status === 409)).toHaveLength(49);
-  });
+  }, 120_000);
 });

@@ -21,10 +21,21 @@ export interface Server {
   readonly exited: Promise<number | null>;
 }
 
+/** A dozen others may compute on the same two cores. */
+const START_MS = 90_000;
+
+/** What is run, where that is not this checkout as it is. */
+export interface Program {
+  readonly entry?: string;
+  /** Node's own arguments, before it. */
+  readonly execArgv?: readonly string[];
+}
+
 /** Another node beside the world's own, on the same databases, under an issuer of its own. */
 export async function startServer(
   world: Pick<World, 'configFile' | 'data'>,
   change: (settings: Settings) => void = () => undefined,
+  { entry = resolve(import.meta.dirname, '../../bin/footbridge.js'), execArgv = [] }: Program = {},
 ): Promise<Server> {
   const [port, inner] = [await freePort(), await freePort()];
   const issuer = `http://127.0.0.1:${port}`;
@@ -35,22 +46,21 @@ export async function startServer(
   change(settings);
   const file = join(world.data, `server-${port}.yaml`);
   writeFileSync(file, stringify(settings), { mode: 0o600 });
-  const child = spawn(process.execPath, [
-    resolve(import.meta.dirname, '../../bin/footbridge.js'),
-    'start',
-    '--config',
-    file,
-  ]);
+  const child = spawn(process.execPath, [...execArgv, entry, 'start', '--config', file]);
   const chunks: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => chunks.push(chunk));
   const output = () => Buffer.concat(chunks).toString();
   const exited = once(child, 'exit').then(([code]) => code as number | null);
   const { host } = new URL(settings.provider.issuer);
-  await until(async () => {
+  const answers = until(async () => {
     if (child.exitCode !== null) throw new Error(`the server ended: ${output()}`);
     // Behind a balancer the issuer's host is not where this node listens.
     const discovery = `${issuer}/.well-known/openid-configuration`;
     return (await new Browser().visit(discovery, { headers: { host } })).status === 200;
+  }, START_MS);
+  await answers.catch((error) => {
+    child.kill('SIGKILL');
+    throw error;
   });
   const inside = `http://127.0.0.1:${inner}`;
   return { issuer: settings.provider.issuer, port, inside, process: child, output, exited };

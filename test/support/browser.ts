@@ -1,4 +1,5 @@
 /** A browser without a screen: cookies by path, redirects by hand, forms by name. */
+import diagnostics from 'node:diagnostics_channel';
 import type { IncomingHttpHeaders } from 'node:http';
 import { request } from 'node:http';
 import { request as secureRequest } from 'node:https';
@@ -43,11 +44,13 @@ export class Browser {
       ...(body !== undefined ? { 'content-length': String(Buffer.byteLength(body)) } : {}),
       ...visit.headers,
     };
+    diagnostics.channel('footbridge.test.visit').publish({ visit });
     const answer = await send(target, {
       method: visit.method ?? (body === undefined ? 'GET' : 'POST'),
       headers,
       body,
     });
+    diagnostics.channel('footbridge.test.answer').publish(answer);
     for (const line of answer.headers['set-cookie'] ?? []) this.#keep(line, target);
     return answer;
   }

@@ -1,3 +1,4 @@
+import diagnostics from 'node:diagnostics_channel';
 import pg from 'pg';
 
 /** The same server, another database. */
@@ -37,4 +38,16 @@ export async function lockTables(
       await client.end();
     },
   };
+}
+
+/** Whoever wants to know what is at rest in a database of ours is told, as text, of each table's first rows. */
+export async function tellRows(url: string): Promise<void> {
+  const rows = diagnostics.channel('footbridge.test.rows');
+  if (!rows.hasSubscribers) return;
+  const told = await execute(
+    url,
+    `select relname as table, query_to_xml(format('select * from public.%I limit 300', relname), true, true, '')::text as text
+     from pg_stat_user_tables where schemaname = 'public' and relname not in ('schema_steps')`,
+  ).catch(() => []);
+  for (const one of told) if (String(one.text).length > 100) rows.publish(one);
 }

@@ -3,7 +3,13 @@ import type { TestSpecification } from 'vitest/node';
 import { BaseSequencer } from 'vitest/node';
 
 /** By far the longest; the size of a file, by which the runner goes otherwise, says nothing of them. */
-const LONGEST = ['test/flows/batch/kill.test.ts', 'test/flows/claim-tokens/operator.test.ts'];
+const LONGEST = [
+  'test/flows/batch/kill.faults.test.ts',
+  'test/flows/sync/zitadel-passwords.test.ts',
+  'test/flows/sync/operator.test.ts',
+  'test/flows/sync/keycloak.servers.test.ts',
+  'test/flows/batch/keycloak.servers.test.ts',
+];
 
 export default class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { inject } from 'vitest';
-import { execute, withDatabase } from './database.ts';
+import { execute, tellRows, withDatabase } from './database.ts';
 
 export interface TestDatabase {
   readonly url: string;
@@ -12,10 +12,13 @@ export async function testDatabase({ empty = false }: { empty?: boolean } = {}):
   const server = inject('postgres');
   if ('problem' in server) throw new Error(`There is no test database: ${server.problem}`);
   const name = `${server.prefix}_${randomBytes(6).toString('hex')}`;
-  await execute(server.url, `create database ${name} template ${empty ? 'template0' : server.template}`);
+  const template = empty ? 'template0' : server.template;
+  await execute(server.url, `create database ${name} template ${template} ${server.copying}`);
+  const url = withDatabase(server.url, name);
   return {
-    url: withDatabase(server.url, name),
+    url,
     drop: async () => {
+      if (!empty) await tellRows(url);
       await execute(server.url, `drop database if exists ${name} with (force)`);
     },
   };

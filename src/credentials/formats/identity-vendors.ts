@@ -158,7 +158,9 @@ const AUTH0 = [
 /** Firebase's import: `rounds` and the order of salt and password are said once for all users. */
 function firebase(algorithm: string) {
   return (text: string, fields: Fields): Parsed => {
-    const salt = decoded(fields('salt', 'passwordSalt')) ?? Buffer.alloc(0);
+    const given = fields('salt', 'passwordSalt');
+    const salt = given === undefined ? Buffer.alloc(0) : decoded(given);
+    if (!salt) return refuse('malformed');
     const parts = { salt, digest: decoded(text) };
     const rounds = fields('rounds') ?? '1';
     if (algorithm === 'bcrypt')

@@ -25,6 +25,20 @@ async function begun(users: number, pace: Parameters<BatchStage['planned']>[1] =
 
 const runFor = (seconds: number, deps = stage.deps) =>
   openBatchEngine(deps).run('b', { signal: AbortSignal.timeout(seconds * 1_000) });
+/** No longer than until this is so; the batch itself would go on. */
+async function runUntil(isSo: () => Promise<boolean>, deps = stage.deps) {
+  const stop = new AbortController();
+  let hasEnded = false;
+  const running = openBatchEngine(deps)
+    .run('b', { signal: stop.signal })
+    .finally(() => {
+      hasEnded = true;
+    });
+  await stage.until(async () => hasEnded || (await isSo()));
+  stop.abort();
+  return running;
+}
+const migrated = async () => (await stage.batches.status('b')).counts.migrated;
 const countOf = async (text: string) => (await stage.sql(`select count(*)::int from ${text}`))[0]!.count;
 const refuseOne = (sentence: string) => {
   stage.target.refuses = ({ legacyId }) =>
@@ -59,8 +73,9 @@ describe('one poisoned record keeps nobody else from arriving', () => {
       if (JSON.stringify(stored).includes(String(poisoned!.password))) throw new TypeError('poison');
       return passwords.translate(stored, formats);
     };
-    const { counts } = await runFor(10, { ...stage.deps, passwords: { ...passwords, translate } });
-    expect(counts).toMatchObject({ migrated: 59 });
+    const deps = { ...stage.deps, passwords: { ...passwords, translate } };
+    const { counts } = await runUntil(async () => (await migrated()) === 59, deps);
+    expect(counts).toMatchObject({ migrated: 59, failed: 0 });
   });
 
   test('where the connection throws over it', async () => {
@@ -69,7 +84,7 @@ describe('one poisoned record keeps nobody else from arriving', () => {
       if (users.some(({ legacyId }) => legacyId === '7')) throw new TypeError('poison');
       return undefined;
     };
-    expect((await runFor(10)).counts).toMatchObject({ migrated: 59 });
+    expect((await runUntil(async () => (await migrated()) === 59)).counts).toMatchObject({ migrated: 59 });
   });
 });
 
@@ -80,7 +95,7 @@ test('a chunk of recoverable passwords larger than the hashing queue gets on', a
   const password = [{ format: 'generic-plaintext', columns: { hash: 'password' } }];
   const mapping = { ...input.mapping, password };
   const directory = openDirectory(legacySettings.parse({ ...input, mapping }));
-  const { counts } = await runFor(13, { ...stage.deps, directory });
+  const { counts } = await runUntil(async () => (await migrated()) > 0, { ...stage.deps, directory });
   await directory.close();
   expect(counts.migrated).toBeGreaterThan(0);
 });
@@ -107,7 +122,8 @@ describe('while the target wants to be left alone', () => {
   test('somebody who logs in does not wait for the batch', async () => {
     await begun(20, { size: 10, workers: 1 });
     const isHeld = throttle(10);
-    const running = runFor(8);
+    let isMoved = false;
+    const running = runUntil(async () => isMoved);
     await isHeld();
     await stage.sql(`insert into ledger (target, sub, state, from_state, proved_at)
       select 'main', 'shop:' || n, 'authenticated', 'legacy', now() from generate_series(1, 20) n
@@ -115,6 +131,9 @@ describe('while the target wants to be left alone', () => {
     const [held] = await stage.sql('select sub from target_work where leased_until > now() limit 1');
     const sub = String(held?.sub ?? 'shop:11');
     const result = await stage.mover.move({ target: 'main', sub, road: 'typed', actor: 'user' });
+    // The batch still holds whom it has taken: it has eight seconds to go.
+    expect(await countOf(`batch_users where outcome is not null`)).toBe(0);
+    isMoved = true;
     await running;
     expect(result.kind).toBe('moved');
   });
@@ -239,13 +258,18 @@ describe('a batch with a limit of its own', () => {
 test('why it stands still stays readable while the legacy store is down', async () => {
   await begun(20);
   const findBySubs = () => Promise.reject(new FootbridgeError('legacy_unavailable'));
-  const running = runFor(5, { ...stage.deps, directory: { ...stage.directory, findBySubs } });
-  await setTimeout(1_500);
+  let hasSeen = false;
+  const running = runUntil(async () => hasSeen, {
+    ...stage.deps,
+    directory: { ...stage.directory, findBySubs },
+  });
+  await stage.until(async () => (await stage.batches.status('b')).note !== null);
   const seen = new Set<unknown>();
   for (let look = 0; look < 20; look += 1) {
     seen.add((await stage.batches.status('b')).note?.code);
     await setTimeout(100);
   }
+  hasSeen = true;
   await running;
   expect(seen).toEqual(new Set(['legacy_down']));
 });

@@ -1,8 +1,9 @@
-/** What an operator has before them: the command line as a process of its own, and the API of the running node. */
+/** What an operator has before them: the command line, also as a process of its own, and the API of the running node. */
 import { spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { throughHub } from '../../support/hub/index.ts';
+import { cli } from '../zitadel/command-line.ts';
 import type { Settings, Town } from './town.ts';
 import { Browser, field, openTown, PASSWORD, press, typePassword } from './town.ts';
 
@@ -31,8 +32,11 @@ export async function openOperatorsTown(change: (settings: Settings) => void) {
   });
   return {
     ...town,
-    footbridge: (words: string, { config = town.configFile, more = [] as string[] } = {}) =>
-      run([...words.split(' '), ...more, '--config', config]),
+    /** `isProcess`: as somebody types it. Else in this process, which has read the code already. */
+    footbridge: (words: string, { config = town.configFile, more = [], isProcess = false }: Asked = {}) => {
+      const all = [...words.split(' '), ...more, '--config', config];
+      return isProcess ? run(all) : commandOf(all);
+    },
     api: async (name: string, body: object, token = TOKEN): Promise<{ status: number; body: Json }> => {
       const response = await fetch(`${town.server.inside}/admin/api/${name}`, {
         method: 'POST',
@@ -50,9 +54,28 @@ export async function openOperatorsTown(change: (settings: Settings) => void) {
   };
 }
 
-/** As somebody types it. */
+interface Asked {
+  readonly config?: string;
+  readonly more?: readonly string[];
+  readonly isProcess?: boolean;
+}
+
+const OPERATOR = 'mona';
+
+async function commandOf(words: readonly string[]): Promise<Ran> {
+  const { USER: before } = process.env;
+  process.env.USER = OPERATOR;
+  try {
+    const { code, out, err } = await cli(...words);
+    return { code, out: stripVTControlCharacters(out), err: stripVTControlCharacters(err) };
+  } finally {
+    if (before === undefined) delete process.env.USER;
+    else process.env.USER = before;
+  }
+}
+
 function run(words: readonly string[]): Promise<Ran> {
-  const child = spawn(process.execPath, [CLI, ...words], { env: { ...process.env, USER: 'mona' } });
+  const child = spawn(process.execPath, [CLI, ...words], { env: { ...process.env, USER: OPERATOR } });
   const said = { out: [] as Buffer[], err: [] as Buffer[] };
   child.stdout.on('data', (chunk: Buffer) => said.out.push(chunk));
   child.stderr.on('data', (chunk: Buffer) => said.err.push(chunk));

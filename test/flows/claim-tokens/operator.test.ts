@@ -28,13 +28,13 @@ const secretOf = (link: string) => link.split('.').at(-1)!;
 
 describe('before anybody gets a link', () => {
   test('the settings are checked, and a mistake is told with file, line, column and path', async () => {
-    expect(await footbridge('config check')).toMatchObject({ code: 0, err: '' });
+    expect(await footbridge('config check', { isProcess: true })).toMatchObject({ code: 0, err: '' });
     const file = parse(readFileSync(town.configFile, 'utf8')) as Settings;
     delete file.targets[0].signIn;
     file.claimTokens[0].enforcement[0].from = '1.1.2020';
     const config = join(dirname(town.configFile), 'mistaken.yaml');
     writeFileSync(config, stringify(file), { mode: 0o600 });
-    const { code, err } = await footbridge('config check', { config });
+    const { code, err } = await footbridge('config check', { config, isProcess: true });
     expect(code).toBe(1);
     expect(err).toMatch(/mistaken\.yaml:\d+:\d+ claimTokens\.0\.enforcement\.0\.from: expected a day like/);
     file.claimTokens[0].enforcement[0].from = '2020-01-01';
@@ -74,7 +74,9 @@ describe('a link for one person', () => {
   });
 
   test('is shown once, and neither told nor kept afterwards', async () => {
-    const issued = await footbridge('claim issue --user shop:1 --target hub --execute --json');
+    const issued = await footbridge('claim issue --user shop:1 --target hub --execute --json', {
+      isProcess: true,
+    });
     expect(issued.code).toBe(0);
     ({ link, id } = jsonOf(issued));
     expect(link.startsWith(`${town.issuer}/claim/`)).toBe(true);
@@ -282,7 +284,7 @@ describe('afterwards', () => {
   });
 
   test('the audit log is whole, and has what was done and by whom', async () => {
-    expect((await footbridge('audit verify')).code).toBe(0);
+    expect((await footbridge('audit verify', { isProcess: true })).code).toBe(0);
     const { out } = await footbridge('audit export');
     const records: Json[] = out
       .trim()

@@ -178,7 +178,12 @@ export async function openNodes({ clients: names, people: count, nodes: wanted, 
       rmSync(data, { recursive: true, force: true });
     },
   };
-  for (let started = 0; started < wanted; started++) await stage.start();
-  keys = createLocalJWKSet((await new Browser().visit(`${stage.issuer}/jwks`)).json());
-  return stage;
+  try {
+    for (let started = 0; started < wanted; started++) await stage.start();
+    keys = createLocalJWKSet((await new Browser().visit(`${stage.issuer}/jwks`)).json());
+    return stage;
+  } catch (error) {
+    await stage.close();
+    throw error;
+  }
 }

@@ -6,8 +6,8 @@ import type { JWTVerifyGetKey } from 'jose';
 import { jwtVerify } from 'jose';
 import { freePort } from '../../support/ports.ts';
 
-/** `hold`: no answer until it is `free`. */
-export type Manner = 'well' | 'hold' | 'badly';
+/** `hold`: no answer until it is `free`; `elsewhere`: it sends us on. */
+export type Manner = 'well' | 'hold' | 'badly' | 'elsewhere';
 
 export interface ToldClient {
   readonly id: string;
@@ -79,6 +79,7 @@ export async function openClient(id: string, { issuer, keys }: TokensOf): Promis
           // Who answers badly, or not at all, has not taken note either.
           if (client.manner === 'hold') return held.set(response, body);
           if (client.manner === 'badly') return response.writeHead(503).end();
+          if (client.manner === 'elsewhere') return response.writeHead(302, { location: '/' }).end();
           await hear(body);
           return response.writeHead(200).end();
         });

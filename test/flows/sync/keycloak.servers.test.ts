@@ -198,7 +198,7 @@ describe.skipIf(needed.skip)(needed.name, () => {
       await k.soon(async () => (await k.two.row(anna))?.state === 'deleted');
       await k.town.shop.seed([anna]);
       // A batch of everybody who is not there yet.
-      await k.someone();
+      await k.newcomer();
       expect(await k.two.logIn(anna, anna.password)).toBe('in');
       await k.two.quiet();
       expect([await k.found(anna), (await k.two.row(anna))?.state]).toEqual([[], 'deleted']);
@@ -213,7 +213,7 @@ describe.skipIf(needed.skip)(needed.name, () => {
       await k.two.edit(anna, 'active', 'Y');
       await k.two.quiet();
       expect(await k.two.logIn(anna, anna.password)).toBe('in');
-      await k.someone();
+      await k.newcomer();
       expect([await k.found(anna), (await k.two.row(anna))?.state]).toEqual([[], 'deleted']);
     });
   });

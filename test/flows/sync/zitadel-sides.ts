@@ -9,6 +9,9 @@ import { keepEqual, twoSides } from './two-sides.ts';
 export const CHOSEN = 'Chosen-at-the-other-side-1';
 const LAST_WRITER = ['email', 'emailVerified', 'givenName', 'state'];
 
+/** As many as most tests want one of. */
+const CROWD = 10;
+
 export type Mover = Person & { readonly there: string };
 export type ZitadelSides = Awaited<ReturnType<typeof openZitadelSides>>;
 
@@ -23,18 +26,34 @@ export async function openZitadelSides() {
   const two = twoSides(bridge, TARGET);
   await two.begin();
   let batches = 0;
-  return {
-    bridge,
-    two,
-    close: () => bridge.close(),
-    /** Somebody of the shop who is at ZITADEL, both sides equal. */
-    async someone(kind: HashKindName = 'bcrypt', more: Partial<Person> = {}): Promise<Mover> {
-      const person = await bridge.someone(kind, more);
-      await two.move(`batch-${++batches}`);
-      await two.quiet();
+  /** In a batch of everybody who is not at ZITADEL yet. */
+  async function moved(people: readonly Person[]): Promise<Mover[]> {
+    await two.move(`batch-${++batches}`);
+    await two.quiet();
+    const arrived = people.map(async (person) => {
       const { targetUserId } = (await two.row(person)) ?? {};
       if (!targetUserId) throw new Error(`${person.login} has not arrived`);
       return { ...person, there: targetUserId };
+    });
+    return Promise.all(arrived);
+  }
+  async function newcomer(kind: HashKindName = 'bcrypt', more: Partial<Person> = {}): Promise<Mover> {
+    const [one] = await moved([await bridge.someone(kind, more)]);
+    return one!;
+  }
+  // A batch for each of them would take seconds.
+  const some: Person[] = [];
+  while (some.length < CROWD) some.push(await bridge.someone());
+  const crowd = await moved(some);
+  return {
+    bridge,
+    two,
+    newcomer,
+    close: () => bridge.close(),
+    /** Somebody of the shop who is at ZITADEL, both sides equal. */
+    async someone(kind: HashKindName = 'bcrypt', more: Partial<Person> = {}): Promise<Mover> {
+      const isAnybody = kind === 'bcrypt' && Object.keys(more).length === 0;
+      return (isAnybody ? crowd.shift() : undefined) ?? newcomer(kind, more);
     },
     /** The person at their own account. */
     me: ({ there }: Mover) => bridge.standIn.account(there),

@@ -97,7 +97,7 @@ describe.skipIf(!isStandIn)('a shop and a ZITADEL', () => {
       expect(await z.logsIn(anna, anna.password)).toBe(false);
       expect(await z.two.logIn(anna, anna.password)).toBe('wrong');
       // A batch of everybody who is not there yet.
-      await z.someone();
+      await z.newcomer();
       expect((await z.bridge.usersOf(anna)).map(({ id, state }) => [id, state])).toEqual([
         [anna.there, 'USER_STATE_INACTIVE'],
       ]);
@@ -116,7 +116,7 @@ describe.skipIf(!isStandIn)('a shop and a ZITADEL', () => {
       await z.two.edit(anna, 'first_name', 'Back');
       await z.two.quiet();
       expect(await z.two.logIn(anna, anna.password)).toBe('in');
-      await z.someone();
+      await z.newcomer();
       expect([await z.bridge.usersOf(anna), (await z.two.row(anna))?.state]).toEqual([[], 'deleted']);
     });
   });

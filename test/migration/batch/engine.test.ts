@@ -1,10 +1,8 @@
 /** The engine against a target that fails in every way: nobody is lost, nobody is doubled, nobody else waits. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { FootbridgeError } from '../../../src/errors.ts';
 import { ensured } from './batch-checks.ts';
 import type { BatchStage } from './batch-stage.ts';
 import { openBatchStage } from './batch-stage.ts';
-import { all } from './memory-target.ts';
 
 const USERS = 200;
 let stage: BatchStage;
@@ -27,7 +25,6 @@ async function goOn({ seconds = 15 } = {}) {
 
 const sql = (text: string, values?: unknown[]) => stage.sql(text, values);
 const sentTwice = () => [...stage.target.sent].filter(([, times]) => times > 1).map(([sub]) => sub);
-const dead = () => stage.batches.users('b', { outcome: 'failed', limit: 100 });
 
 describe('a batch', () => {
   test('brings everybody to the target, once, in calls of its size', async () => {
@@ -81,18 +78,6 @@ describe('a batch', () => {
 });
 
 describe('one bad record', () => {
-  test('leaves the 49 others alone, and is a dead letter with the target’s reason', async () => {
-    stage.target.refuses = ({ legacyId }) =>
-      legacyId === '7' ? { kind: 'refused', code: 'BAD-1', sentence: 'The email is taken.' } : undefined;
-    const { state, counts } = await run();
-    expect({ state, ...counts }).toMatchObject({ state: 'done', migrated: USERS - 1, failed: 1 });
-    expect(await dead()).toMatchObject([
-      { sub: 'shop:7', problem: { code: 'target:BAD-1', sentence: 'The email is taken.' } },
-    ]);
-    expect(await sql(`select state from ledger where sub = 'shop:7'`)).toEqual([{ state: 'failed' }]);
-    await ensured(stage, { moved: USERS - 1 });
-  });
-
   test('arrives when it is mended and replayed', async () => {
     stage.target.refuses = ({ legacyId }) =>
       legacyId === '7' ? { kind: 'refused', code: 'BAD-1', sentence: 'The email is taken.' } : undefined;
@@ -104,20 +89,6 @@ describe('one bad record', () => {
     const { state, counts } = await goOn();
     expect({ state, ...counts }).toMatchObject({ state: 'done', migrated: USERS, failed: 0 });
     await ensured(stage, { moved: USERS });
-  });
-
-  test('that makes every call fail which it is in is soon alone, and given up after eight tries', async () => {
-    stage.target.before = async (users) =>
-      users.some(({ legacyId }) => legacyId === '7')
-        ? all(users, { kind: 'unavailable', code: 'http_500' })
-        : undefined;
-    stage.hurry();
-    const { state, counts } = await run({}, { seconds: 19 });
-    expect({ state, ...counts }).toMatchObject({ state: 'done', migrated: USERS - 1, failed: 1 });
-    expect(await dead()).toMatchObject([{ sub: 'shop:7', problem: { code: 'target_unavailable' } }]);
-    expect(stage.target.sent.get('shop:7')).toBe(8);
-    expect(sentTwice().length).toBeLessThanOrEqual(50);
-    await ensured(stage, { moved: USERS - 1 });
   });
 
   test('in the legacy store is a dead letter that names what is wrong', async () => {
@@ -133,64 +104,6 @@ describe('one bad record', () => {
 });
 
 describe('a target that fails', () => {
-  test('in a tenth of its calls loses nobody', async () => {
-    let calls = 0;
-    stage.target.before = async (users) =>
-      ++calls % 10 === 3 ? all(users, { kind: 'unavailable', code: 'http_500' }) : undefined;
-    const { state, counts } = await run({ size: 5 });
-    expect({ state, ...counts }).toMatchObject({ state: 'done', migrated: USERS });
-    await ensured(stage, { moved: USERS });
-  });
-
-  test('altogether is left alone after five calls, asked with one person a second, and found again', async () => {
-    let isDown = true;
-    const { userById } = stage.target;
-    stage.target.userById = (id) =>
-      isDown ? Promise.reject(new FootbridgeError('target_unavailable')) : userById(id);
-    stage.target.before = async (users) =>
-      isDown ? all(users, { kind: 'unavailable', code: 'http_500' }) : undefined;
-    await stage.planned('b', { workers: 4 });
-    const running = goOn({ seconds: 19 });
-    await stage.until(async () => (await stage.batches.status('b')).note?.code === 'target_down');
-    const before = stage.target.calls.length;
-    expect(before).toBeLessThanOrEqual(5 + 1);
-    expect(await sql('select max(attempts) as attempts from batch_users')).toEqual([{ attempts: 1 }]);
-    await stage.until(async () => stage.target.calls.length >= before + 2);
-    expect(stage.target.calls.slice(before)).toEqual(stage.target.calls.slice(before).map(() => 1));
-    isDown = false;
-    expect(await running).toMatchObject({
-      state: 'done',
-      counts: { migrated: USERS, failed: 0 },
-      note: null,
-    });
-    await ensured(stage, { moved: USERS });
-  });
-
-  test('after it has done its work, and says nothing, doubles nobody', async () => {
-    let dropped = 0;
-    stage.target.instead = async (outcomes) =>
-      dropped++ < 3 ? all(outcomes, { kind: 'unavailable', code: 'ECONNRESET' }) : outcomes;
-    const { state, counts } = await run();
-    expect({ state, ...counts }).toMatchObject({ state: 'done', migrated: USERS, failed: 0 });
-    await ensured(stage, { moved: USERS });
-  });
-
-  test('by asking for time is given it, and nobody’s tries are used up', async () => {
-    let throttled = 0;
-    const atMs: number[] = [];
-    stage.target.before = async (users) => {
-      atMs.push(performance.now());
-      return throttled++ < 10 && throttled !== 2
-        ? all(users, { kind: 'unavailable', code: 'http_429', isThrottled: true, retryAfterSeconds: 0.1 })
-        : undefined;
-    };
-    const { state, counts } = await run({ workers: 1 });
-    expect({ state, ...counts }).toMatchObject({ state: 'done', migrated: USERS, failed: 0 });
-    expect(atMs[1]! - atMs[0]!).toBeGreaterThanOrEqual(99);
-    expect(await sql('select max(attempts) as attempts from batch_users')).toEqual([{ attempts: 0 }]);
-    await ensured(stage, { moved: USERS });
-  });
-
   test('for more than a fifth of everybody stops the batch, which says so', async () => {
     stage.target.refuses = () => ({ kind: 'refused', code: 'BAD-2', sentence: 'No.' });
     const { state, note, counts } = await run();

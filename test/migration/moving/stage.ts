@@ -11,6 +11,7 @@ import type { MoveRequest } from '../../../src/migration/moving/mover.ts';
 import { targetUserIdOf } from '../../../src/migration/moving/target-user.ts';
 import type { ListedWork } from '../../../src/migration/moving/target-work.ts';
 import { listWork } from '../../../src/migration/moving/target-work.ts';
+import type { Step } from '../../../src/migration/moving/try.ts';
 import type { Event } from '../../../src/migration/states.ts';
 import type { Credentials, LegacyEntry, User } from '../../../src/user.ts';
 import { execute } from '../../support/database.ts';
@@ -84,6 +85,7 @@ export async function openMovingStage(more: { readonly users?: object; readonly 
   const people: Record<string, LegacyEntry> = {};
   const world = openPlace(place);
   const { db, audit } = world;
+  const dead: ReturnType<typeof openPlace>[] = [];
   const sql = (text: string, values?: unknown[]) => execute(database.url, text, values);
   const put = (entry: LegacyEntry) => {
     people[entry.user.sub] = entry;
@@ -144,7 +146,40 @@ export async function openMovingStage(more: { readonly users?: object; readonly 
     /** How often ZITADEL was asked for it. */
     calls: (rpc: string) => zitadel.requests.filter((seen) => seen.rpc?.endsWith(`/${rpc}`)).length,
     errand: (errand: Omit<Errand, 'place'>) => runErrand({ place, ...errand }),
+    /** A node takes up this person's move, and does nothing any more after this step: as if it had been killed. */
+    dies: async (step: Step, sub: string): Promise<void> => {
+      const reached = Promise.withResolvers<void>();
+      const afterStep = async (done: Step) => {
+        if (done !== step) return;
+        reached.resolve();
+        await new Promise(() => undefined);
+      };
+      const node = openPlace(place, { afterStep });
+      void node.mover.move(request(sub)).catch(reached.reject);
+      await reached.promise;
+      // It renews its lease no more either.
+      await node.db.close();
+      dead.push(node);
+    },
+    /** Somebody whom ZITADEL has made of itself when they came back from a login at us: no password, no factor. */
+    makeThere: async (sub: string): Promise<string> => {
+      const id = zitadel.instance.newId();
+      const response = await fetch(`${zitadel.url}/v2/users/human`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${zitadel.token}`, 'content-type': 'application/json' },
+        body: JSON.stringify({
+          userId: id,
+          username: `there-${sub}`,
+          profile: { givenName: 'A', familyName: 'B' },
+          email: { email: 'there@example.com', isVerified: true },
+          idpLinks: [{ idpId: idp, userId: sub, userName: `there-${sub}` }],
+        }),
+      });
+      expect(response.status).toBe(200);
+      return id;
+    },
     close: async () => {
+      for (const { targets, passwords } of dead) await Promise.all([targets.close(), passwords.close()]);
       await world.close();
       await zitadel.close();
       await database.drop();

@@ -471,8 +471,8 @@ describe('a rehearsal', () => {
 });
 
 describe('a process that dies', () => {
-  const PEOPLE = 200;
-  const KILLED_EVERY = 40;
+  const PEOPLE = 80;
+  const KILLED_EVERY = 15;
   const child = (startMs: number) => {
     const errand: Errand = {
       ...{ databaseUrl: database.url, smtpPort: stage.port, reset: 'link', masterKey },
