@@ -98,8 +98,17 @@ export function jsonOf(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || value instanceof Date || value instanceof Uint8Array) {
     return textOf(value);
   }
-  const json = JSON.stringify(value, (_key, inner) => (typeof inner === 'bigint' ? String(inner) : inner));
+  const json = jsonText(value);
   return json === undefined || json.length > MAX_JSON_LENGTH || json.includes('\\u0000')
     ? undefined
     : JSON.parse(json);
+}
+
+/** Undefined for what has no end, or is nested as deeply as nobody writes it. */
+function jsonText(value: object): string | undefined {
+  try {
+    return JSON.stringify(value, (_key, inner) => (typeof inner === 'bigint' ? String(inner) : inner));
+  } catch {
+    return undefined;
+  }
 }

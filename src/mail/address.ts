@@ -20,10 +20,12 @@ export function addressOf(text: string): string | undefined {
 
 /** `Name <name@example.com>`, or an address alone. */
 export function mailboxOf(text: string): Mailbox | undefined {
-  const [, name, inside] = /^\s*(?:"?([^"<>]*?)"?\s*)<([^<>]+)>\s*$/.exec(text) ?? [];
-  const address = addressOf(inside ?? text.trim());
+  const whole = text.trim();
+  const [, before = '', inside] = /^([^<>]*)<([^<>]+)>$/.exec(whole) ?? [];
+  const name = before.trim().replace(/^"/, '').replace(/"$/, '');
+  const address = name.includes('"') ? undefined : addressOf(inside ?? whole);
   if (!address) return undefined;
-  const said = oneLine(name ?? '');
+  const said = oneLine(name);
   return said ? { name: said, address } : { address };
 }
 

@@ -20,6 +20,8 @@ export interface Caller {
 
 export interface CallerDeps extends SignedCallDeps {
   readonly targets: Targets;
+  /** For whose people the old login is over: such a target reads and fetches nothing any more. */
+  readonly isOver?: (target: string) => boolean;
   /** The client and scopes behind an access token; undefined when it is not valid. */
   readonly resolveToken: (
     token: string,
@@ -32,12 +34,18 @@ const SIGNED_SCOPES: readonly MigrationScope[] = ['migration:secrets', 'migratio
 /** RFC 6750 section 2.1, bounded: ours are far shorter. */
 const BEARER = /^Bearer +([A-Za-z0-9._~+/-]{1,4096}=*)$/i;
 
-/** Throws unauthorized, bad_signature, replayed, insufficient_scope, storage_unavailable. */
+/** Throws unauthorized, bad_signature, replayed, insufficient_scope, already_retired, storage_unavailable. */
 export async function authenticate(
   deps: CallerDeps,
   request: SignedRequest,
   scope: MigrationScope,
 ): Promise<Caller> {
+  const caller = await callerOf(deps, request, scope);
+  if (deps.isOver?.(caller.target.name)) throw new FootbridgeError('already_retired');
+  return caller;
+}
+
+async function callerOf(deps: CallerDeps, request: SignedRequest, scope: MigrationScope): Promise<Caller> {
   const { authorization } = request.headers;
   const signature = signatureHeader(request.headers, SIGNATURE_HEADERS);
   if (authorization !== undefined) return byToken(deps, request.headers, scope);

@@ -1,6 +1,7 @@
 /** What every JSON route of ours shares: its description, checked input, and problem documents for errors. */
 import type { Context, Middleware } from 'koa';
 import type { z } from 'zod';
+import { foreignJson } from '../body.ts';
 import type { ErrorCode } from '../errors.ts';
 import { FootbridgeError, problem } from '../errors.ts';
 
@@ -47,7 +48,7 @@ export function parseInput<S extends z.ZodType>(schema: S, value: unknown): z.ou
 export function parseJson(body: Uint8Array): unknown {
   if (body.length === 0) return {};
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+    return foreignJson(new TextDecoder('utf-8', { fatal: true }).decode(body));
   } catch {
     // The parser's sentence quotes the body: it goes nowhere.
     throw new FootbridgeError('bad_request', { detail: 'the body is not JSON' });

@@ -15,7 +15,12 @@ import * as schemas from './schemas.ts';
 import type { RetrievalDeps } from './secret-retrieval.ts';
 import { retrieveSecrets } from './secret-retrieval.ts';
 
-const CALLER_ERRORS = ['unauthorized', 'insufficient_scope', 'storage_unavailable'] as const;
+const CALLER_ERRORS = [
+  'unauthorized',
+  'insufficient_scope',
+  'already_retired',
+  'storage_unavailable',
+] as const;
 const SIGNED_ERRORS = [
   'bad_request',
   'body_too_large',

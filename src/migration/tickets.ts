@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { statement } from '../store/db.ts';
 import type { Keyring } from '../store/encryption.ts';
+import { RESTORED_AT } from '../store/restoring.ts';
 import type { Part } from '../store/statement.ts';
 
 export interface Login {
@@ -54,11 +55,15 @@ export function readTicket(keyring: Keyring, text: string): Ticket | undefined {
   };
 }
 
-/** One row named `ticket`: whether it is `unexpired` and `unused`. `seconds`: how long tickets live at this target. */
+/**
+ * One row named `ticket`: whether it is `unexpired` and `unused`. `seconds`: how long tickets live at this target. One from before
+ * a restore is expired: that it was redeemed may have been forgotten.
+ */
 export function ticketPart({ id, authTime }: Ticket, seconds: number): Part {
   return {
     name: 'ticket',
-    text: `select to_timestamp($2::double precision + $3::int) > now() as unexpired,
+    text: `select to_timestamp($2::double precision + $3::int) > now()
+        and to_timestamp($2::double precision) > ${RESTORED_AT} as unexpired,
       not exists (select from redeemed_tickets where id = $1::bytea) as unused`,
     values: [id, authTime, seconds],
   };

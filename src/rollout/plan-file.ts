@@ -1,7 +1,7 @@
 /** A plan as people write it: YAML, read and checked, with every problem at its place. */
 import { FootbridgeError } from '../errors.ts';
-import type { FileProblem, YamlFile } from '../yaml-file.ts';
-import { problemLine, problemsAt, readYaml } from '../yaml-file.ts';
+import type { FileProblem } from '../yaml-file.ts';
+import { plainOf, problemLine, problemsAt, readYaml } from '../yaml-file.ts';
 import type { Plan } from './plan.ts';
 import { planShape } from './plan.ts';
 
@@ -29,8 +29,9 @@ export function readPlan(asked: PlanText): Plan {
   if (text.length > MAX_PLAN_LENGTH)
     throw invalid([{ ...START, file, message: 'is longer than 8 MiB: nobody reads it' }]);
   const yaml = readYaml(text, file);
+  const tree = yaml.problems.length > 0 ? undefined : plainOf(yaml);
   if (yaml.problems.length > 0) throw invalid(yaml.problems);
-  const parsed = planShape.safeParse(treeOf(yaml, file));
+  const parsed = planShape.safeParse(tree);
   const wrong = problemsAt(yaml, parsed.error?.issues ?? []);
   if (!parsed.success) throw invalid(wrong);
   const unknown = unknownNames(parsed.data, asked).map(({ path, message }) => ({
@@ -43,15 +44,6 @@ export function readPlan(asked: PlanText): Plan {
 }
 
 const START = { line: 1, column: 1, path: '' };
-
-function treeOf({ document }: YamlFile, file: string): unknown {
-  try {
-    return document.toJS() ?? {};
-  } catch (error) {
-    // Anchors that lead nowhere, or that would unfold without end.
-    throw invalid([{ ...START, file, message: (error as Error).message }]);
-  }
-}
 
 interface Unknown {
   readonly path: readonly (string | number)[];

@@ -4,6 +4,8 @@
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { isFootbridgeError } from '../errors.ts';
+import type { InSpan } from '../observability/tracing.ts';
+import { noSpan } from '../observability/tracing.ts';
 import type { Queryable } from '../store/db.ts';
 import { inParallel } from '../targets/in-parallel.ts';
 import type { PairState } from './pairs.ts';
@@ -21,6 +23,8 @@ export interface SyncingDeps {
   /** Users of targets of whom no subject is known. */
   readonly onStranger: (turn: Turn) => Promise<Settlement>;
   readonly onError: (error: unknown, where: string) => void;
+  /** For traces. */
+  readonly inSpan?: InSpan;
   /** For whoever tells of outages: see `outages.ts`. */
   readonly onSettled?: (target: string, settlements: readonly Settlement[]) => void;
 }
@@ -87,12 +91,14 @@ async function takeSome(
   target: string,
   { pair: turnsDeps, size }: { readonly pair: TurnsDeps; readonly size: Size },
 ): Promise<number> {
-  const { queue, onStranger, onError } = deps;
+  const { queue, onStranger, onError, inSpan = noSpan } = deps;
   const turns = await queue.take({ targets: [target], limit: size.people(), leaseSeconds: LEASE_SECONDS });
   if (turns.length === 0) return 0;
   const startedMs = performance.now();
   const [strangers, people] = [turns.filter(isStranger), turns.filter((turn) => !isStranger(turn))];
-  const settled = await settledOf(turnsDeps, people, onError);
+  const settled = await inSpan('sync turns', { 'footbridge.target': target, people: people.length }, () =>
+    settledOf(turnsDeps, people, onError),
+  );
   deps.onSettled?.(target, settled);
   await queue.settle(settled);
   const { attempts, atOnce } = turnsDeps.pair;

@@ -1,5 +1,6 @@
 /** One request to a target and its answer: bounded in time and size, and never to another place than the one configured. */
 import type { Agent } from 'undici';
+import { traceHeaders } from '../observability/tracing.ts';
 
 export interface Question {
   readonly origin: string;
@@ -57,6 +58,7 @@ export async function exchange(agent: Agent, question: Question): Promise<Exchan
         // The sentences of errors are translated.
         'accept-language': 'en',
         ...(body && { 'content-type': isForm ? 'application/x-www-form-urlencoded' : 'application/json' }),
+        ...traceHeaders(),
         ...headers,
       },
       body: body === undefined ? null : isForm ? body.toString() : JSON.stringify(body),

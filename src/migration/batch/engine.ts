@@ -5,6 +5,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { FootbridgeError, isFootbridgeError } from '../../errors.ts';
+import type { InSpan } from '../../observability/tracing.ts';
+import { noSpan } from '../../observability/tracing.ts';
 import type { Db } from '../../store/db.ts';
 import type { Target, Targets } from '../../targets/target.ts';
 import type { Batch, BatchNote, BatchStatus } from './batch.ts';
@@ -33,6 +35,8 @@ export interface EngineDeps
   readonly db: Db;
   readonly targets: Pick<Targets, 'byName' | 'connection'>;
   readonly batches: Batches;
+  /** For traces. */
+  readonly inSpan?: InSpan;
   /** Told of errors that are ours. */
   readonly onError?: (error: unknown) => void;
 }
@@ -196,7 +200,10 @@ async function oneChunk(working: Working, batch: Batch): Promise<boolean> {
   if (!chunk) return false;
   const lease = keepChunk(deps.db, chunk);
   try {
-    const failed = await sendChunk(deps, chunk, signal);
+    const { inSpan = noSpan } = deps;
+    const failed = await inSpan('batch chunk', { 'footbridge.target': batch.target, users }, () =>
+      sendChunk(deps, chunk, signal),
+    );
     if (failed > 0) await stopIfTooMany(deps, batch.id);
     if (batch.note && OURS.includes(batch.note.code)) await noteBatch(deps.db, batch.id, null);
     return true;

@@ -144,6 +144,13 @@ export async function countLegacyWrites(q: Queryable): Promise<number> {
   return row?.waiting ?? 0;
 }
 
+const OLDEST = statement(`select coalesce(extract(epoch from now() - min(asked_at)), 0)::float8 as seconds
+  from legacy_writes where due_at < 'infinity'`);
+/** For how long the one that waits longest has waited; 0: none waits. For metrics. */
+export async function oldestLegacyWriteSeconds(q: Queryable): Promise<number> {
+  return (await q.run<{ seconds: number }>(OLDEST))[0]?.seconds ?? 0;
+}
+
 const FORGET = statement('delete from legacy_writes where key = $1');
 export const forgetLegacyWrites = async (q: Queryable, key: string): Promise<void> => {
   await q.run(FORGET, [key]);

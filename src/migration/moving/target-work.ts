@@ -282,14 +282,14 @@ export async function retryWork(q: Queryable, target: string, sub: string): Prom
 }
 
 const COUNTS = statement(`select target, count(*) filter (where due_at < 'infinity')::int as waiting,
-  count(*) filter (where due_at = 'infinity')::int as "givenUp" from target_work group by target`);
+  count(*) filter (where due_at = 'infinity')::int as "givenUp",
+  coalesce(extract(epoch from now() - min(created_at) filter (where due_at < 'infinity')), 0)::float8 as "oldestSeconds"
+  from target_work group by target`);
 
-/** For metrics. */
-export function countWork(
-  q: Queryable,
-): Promise<{ readonly target: string; readonly waiting: number; readonly givenUp: number }[]> {
-  return q.run(COUNTS);
-}
+type WorkCount = { readonly [Count in 'waiting' | 'givenUp' | 'oldestSeconds']: number };
+/** For metrics; `oldestSeconds` of those that wait. */
+export const countWork = (q: Queryable): Promise<(WorkCount & { readonly target: string })[]> =>
+  q.run(COUNTS);
 
 /** Who was given up a quarter ago has logged in since, or never will. */
 export const SWEEP_WORK = statement(`with gone as (delete from target_work where (target, sub) in (

@@ -105,7 +105,9 @@ function amrIn({ amr }: JWTPayload): string[] {
  * can be written in several ways.
  */
 function handleIn({ sid, jti }: JWTPayload, token: string): string {
-  const id = [sid, jti].find((candidate) => sessionId.safeParse(candidate).success);
+  const id = [sid, jti].find(
+    (candidate) => typeof candidate === 'string' && sessionId.safeParse(candidate).success,
+  );
   return typeof id === 'string'
     ? id
     : createHash('sha256')

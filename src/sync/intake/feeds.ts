@@ -181,7 +181,7 @@ async function noteLag(deps: FeedsDeps, one: StoreFeed, { lagAt, lookAt }: Readi
   const isLookDue = now >= (lookAt.get(one) ?? Number.NEGATIVE_INFINITY);
   lagAt.set(one, now + LAG_MS);
   if (isLookDue) lookAt.set(one, now + LOOK_MS);
-  const known = (await db.run<FeedRow>(ALL)).find((row) => row.store === store && row.feed === feed.name);
+  const [known] = await db.run<Pick<FeedRow, 'position' | 'lag'>>(KNOWN, [store, feed.name]);
   await db.run(NOTE_LAG, [store, feed.name, JSON.stringify(await lagOf(deps, one, { known, isLookDue }))]);
 }
 
@@ -198,6 +198,7 @@ export interface FeedRow {
 const ALL = statement(
   'select store, feed, position, read_at as "readAt", changes::text, lag, problem from sync_feeds order by store, feed',
 );
+const KNOWN = statement('select position, lag from sync_feeds where store = $1 and feed = $2');
 const FORGET = statement('delete from sync_feeds where store = $1');
 /** What is made at the store again begins anew: no place of before means anything there. */
 export const forgetFeeds = async (q: Queryable, store: string): Promise<void> => {

@@ -21,7 +21,13 @@ const SCOPE = 'migration:read';
 /** One answer stays below a megabyte. */
 const MAX_PAGE = 1_000;
 const DEFAULT_PAGE = 100;
-const ERRORS = ['bad_request', 'unauthorized', 'insufficient_scope', 'storage_unavailable'] as const;
+const ERRORS = [
+  'bad_request',
+  'unauthorized',
+  'insufficient_scope',
+  'already_retired',
+  'storage_unavailable',
+] as const;
 const NOBODY = Buffer.alloc(0);
 
 const membership = {

@@ -1,5 +1,6 @@
 /** Events: pushed to us with a signature, and read again where pushes were lost (its guide “Receiving events”). */
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { foreignJson } from '../../body.ts';
 import { FootbridgeError } from '../../errors.ts';
 import type { Secret } from '../../settings.ts';
 import type { Exchanged } from '../exchange.ts';
@@ -58,7 +59,7 @@ function eventOf(body: Buffer): TargetEvent {
 
 function jsonOf(body: Buffer): unknown {
   try {
-    return JSON.parse(body.toString('utf8'));
+    return foreignJson(body.toString('utf8'));
   } catch {
     return undefined;
   }

@@ -3,6 +3,7 @@
  * extensions p2-inc/keycloak-events is read: HMAC-SHA256 over the body, in hexadecimal digits.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { foreignJson } from '../../body.ts';
 import { FootbridgeError } from '../../errors.ts';
 import type { Secret } from '../../settings.ts';
 import type { Target } from '../target.ts';
@@ -54,7 +55,7 @@ function checkSignature(header: string | undefined, body: Buffer, key: Secret): 
 
 function jsonOf(body: Buffer): unknown {
   try {
-    return JSON.parse(body.toString('utf8'));
+    return foreignJson(body.toString('utf8'));
   } catch {
     return undefined;
   }

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { z } from 'zod';
+import { foreignJson } from '../../body.ts';
 import { FootbridgeError } from '../../errors.ts';
 import type { Target } from '../target.ts';
 import type { TargetEvent, TargetWebhook } from '../webhook.ts';
@@ -67,7 +68,7 @@ const digestOf = (body: Buffer, moment: string) =>
 
 function jsonOf(body: Buffer): unknown {
   try {
-    return JSON.parse(body.toString('utf8'));
+    return foreignJson(body.toString('utf8'));
   } catch {
     return undefined;
   }

@@ -3,6 +3,7 @@
  * So they only say where to look; what is done is up to how it is there by then.
  */
 import { z } from 'zod';
+import { foreignJson } from '../../body.ts';
 import { FootbridgeError } from '../../errors.ts';
 import type { HookCall, TargetHook } from '../hook.ts';
 import type { Message } from './hooks-messages.ts';
@@ -146,7 +147,7 @@ function happenedIn(message: unknown): Happened {
 function payloadOf(value: unknown): Message {
   if (typeof value !== 'string' || value === '') return messageOf(value);
   try {
-    return messageOf(JSON.parse(Buffer.from(value, 'base64').toString('utf8')));
+    return messageOf(foreignJson(Buffer.from(value, 'base64').toString('utf8')));
   } catch {
     throw new FootbridgeError('bad_request', { detail: 'the event’s payload is not JSON' });
   }

@@ -7,7 +7,9 @@ import { FootbridgeError } from '../../errors.ts';
 import type { TargetUser } from '../connection.ts';
 import type { TargetHook } from '../hook.ts';
 
-const text = (max: number) => z.string().min(1).max(max);
+/** Anybody may send it: PostgreSQL takes no NUL, and nobody is called so. */
+const isName = (value: string) => !/[\u0000-\u001f\u007f]/.test(value) && value.isWellFormed();
+const text = (max: number) => z.string().min(1).max(max).refine(isName);
 const message = z.union([
   z.strictObject({ ticket: text(2_048) }),
   z.strictObject({ sub: text(255), userId: text(200) }),

@@ -5,6 +5,7 @@
  */
 import type { CompactDecryptGetKey, CompactVerifyGetKey, JWK } from 'jose';
 import { compactDecrypt, compactVerify, createRemoteJWKSet, errors, importJWK } from 'jose';
+import { foreignJson } from '../../body.ts';
 import { FootbridgeError } from '../../errors.ts';
 import type { Secret } from '../../settings.ts';
 import type { OpenPayload, PayloadDeps } from '../hook.ts';
@@ -107,7 +108,7 @@ function refuse(error: unknown): never {
 
 function parse(text: string): unknown {
   try {
-    const message: unknown = JSON.parse(text);
+    const message: unknown = foreignJson(text);
     if (typeof message === 'object' && message !== null && !Array.isArray(message)) return message;
   } catch {
     // The parser's sentence quotes the body: it goes nowhere.

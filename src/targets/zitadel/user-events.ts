@@ -100,8 +100,10 @@ export const idOf = ({ aggregateId, sequence, type, createdAt }: Omit<Happened, 
   sequence === undefined ? `${aggregateId}:${type}:${createdAt ?? ''}` : `${aggregateId}:${sequence}`;
 
 /** An uint64, which JSON has as a number or as text. */
-export const sequenceOf = (value: unknown): string | undefined =>
-  /^\d{1,20}$/.test(String(value)) ? String(value) : undefined;
+export function sequenceOf(value: unknown): string | undefined {
+  const text = typeof value === 'number' || typeof value === 'string' ? String(value) : '';
+  return /^\d{1,20}$/.test(text) ? text : undefined;
+}
 
 /** In passwap's notation; older releases put something encrypted elsewhere in the payload. */
 const HASH = /^[\x21-\x7e]{1,1000}$/;
