@@ -1,11 +1,19 @@
-# The sources run as they are (Node strips the types), so there is nothing to build: only to leave out.
-FROM node:24.21.0-bookworm-slim AS dependencies
+# The sources run as they are (Node strips the types), so there is nothing to build: only to leave out. The same commit gives
+# the same image, with the options that docs/deploying.md names.
+#
+# A tag can be moved: name the digest that you have looked at, NODE_IMAGE=node:24.21.0-bookworm-slim@sha256:…
+ARG NODE_IMAGE=node:24.21.0-bookworm-slim
+FROM ${NODE_IMAGE} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# The optional ones are a Node and a PostgreSQL of our own: here the image is the one and the operator brings the other.
-RUN npm ci --omit=dev --omit=optional
+# From the lock file alone, and nobody's install script runs: what has native code brings it along compiled. The optional
+# ones are a Node and a PostgreSQL of our own: here the image is the one and the operator brings the other.
+RUN npm ci --omit=dev --omit=optional --ignore-scripts
 
-FROM node:24.21.0-bookworm-slim
+FROM ${NODE_IMAGE}
+# What installs and builds is not needed to run, and would be there for whoever gets in.
+RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack \
+  /usr/local/bin/yarn /usr/local/bin/yarnpkg /opt/yarn-*
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules
@@ -14,10 +22,11 @@ COPY bin bin
 COPY migrations migrations
 COPY src src
 COPY example example
-USER node
+# By number, so that Kubernetes can see that it is not root: `node` of the image.
+USER 1000:1000
 EXPOSE 8080
 # Where `listen.private` is left as it is. No curl: the image has none.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=15s --retries=3 \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:8081/healthz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "fetch('http://127.0.0.1:8081/livez').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "bin/footbridge.js"]
 CMD ["start", "--config", "/etc/footbridge/footbridge.yaml"]

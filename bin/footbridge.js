@@ -2,30 +2,45 @@
 // Plain JavaScript on purpose: it must run on any Node, to hand over to the one the project brings along.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { availableParallelism, constants } from 'node:os';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const [major, minor] = process.versions.node.split('.').map(Number);
-const runsTypeScript = major > 22 || (major === 22 && minor >= 18);
-const entry = ['../src/main.ts', '../src/main.js']
+// undici asks for 22.19; Node runs TypeScript from 22.18 on.
+const isNewEnough = major > 22 || (major === 22 && minor >= 19);
+// A checkout has sources, a package what was compiled of them: below node_modules Node runs no TypeScript.
+const entry = ['../src/main.ts', '../dist/src/main.js']
   .map((path) => fileURLToPath(new URL(path, import.meta.url)))
   .find(existsSync);
-const bundled = fileURLToPath(new URL('../node_modules/.bin/node', import.meta.url));
 
 // libuv's pool is shared by argon2, DNS and files: wide enough that hashing never starves the others.
 process.env.UV_THREADPOOL_SIZE ??= String(availableParallelism() + 6);
 
-if (runsTypeScript) {
+const broughtAlong = isNewEnough ? undefined : findNode();
+if (isNewEnough) {
   await import(entry);
-} else if (existsSync(bundled)) {
-  const child = spawn(bundled, [entry, ...process.argv.slice(2)], { stdio: 'inherit' });
+} else if (broughtAlong) {
+  const child = spawn(broughtAlong, [entry, ...process.argv.slice(2)], { stdio: 'inherit' });
   // The terminal sends Ctrl-C to both; a supervisor's signal reaches only us and is passed on.
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   process.on('SIGINT', () => {});
   child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
 } else {
   console.error(
-    `Footbridge needs Node 22.18 or newer (this is ${process.versions.node}). \`npm ci\` without --omit=optional brings one along.`,
+    `Footbridge needs Node 22.19 or newer (this is ${process.versions.node}). Install one, or install Footbridge without --omit=optional: on Linux it brings one along.`,
   );
   process.exit(2);
+}
+
+/** By its package, wherever that was put; only Linux has one. */
+function findNode() {
+  try {
+    const name = `node-${process.platform}-${process.arch}/package.json`;
+    const file = join(dirname(createRequire(import.meta.url).resolve(name)), 'bin', 'node');
+    return existsSync(file) ? file : undefined;
+  } catch {
+    return undefined;
+  }
 }
