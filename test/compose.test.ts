@@ -137,7 +137,7 @@ describe('the configuration', () => {
     const { public: outside, private: inside } = settings.listen;
     expect(outside.host).toBe('0.0.0.0');
     expect(service('footbridge').ports).toEqual([`127.0.0.1:${outside.port}:${outside.port}`]);
-    expect(read('Dockerfile')).toContain(`http://${inside.host}:${inside.port}/healthz`);
+    expect(read('Dockerfile')).toContain(`http://${inside.host}:${inside.port}/livez`);
   });
 
   test('maps the shop as the demo does', () => {

@@ -167,10 +167,10 @@ describe('docs/hashes.md', () => {
   });
 });
 
-test('docs/operating.md says what to do with every metric', () => {
+test('docs/observing.md says what to do with every metric', () => {
   const { registry } = openMetrics();
   const own = registry.getMetricsAsArray().map(({ name }) => name);
-  const page = textOf('docs/operating.md');
+  const page = textOf('docs/observing.md');
   const fromTheLibrary = /^footbridge_(process|nodejs)_/;
   expect(own.filter((name) => !fromTheLibrary.test(name) && !page.includes(name))).toEqual([]);
 });

@@ -52,6 +52,11 @@ interface DemoSecrets {
 
 const say = (text: string) => process.stderr.write(`${text}\n`);
 
+/** What people type: a checkout has npm scripts, an installed package its command. */
+const isCheckout = import.meta.filename.endsWith('.ts');
+const COMMAND = isCheckout ? 'npm run -s footbridge --' : 'footbridge';
+const DEMO = isCheckout ? 'npm start --' : 'footbridge demo';
+
 const portsFrom = (port: number) => ({
   public: port,
   private: port + 1,
@@ -262,17 +267,12 @@ function print({ links, consoleLink, issuer, ports }: RunningDemo): void {
   say(styleText('bold', '  Try'));
   say('  1. Open the new app, log in as anna with the password the story lists.');
   say('  2. Look at the old shop: anna is logged in there, too.');
-  say(`  3. ${styleText('green', 'npm run -s footbridge -- user show anna')} says where she stands.`);
+  say(`  3. ${styleText('green', `${COMMAND} user show anna`)} says where she stands.`);
   say(
     '  4. Log out, switch the old shop’s database off, log in at the new identity system with the same password.',
   );
   say('  5. See it as its operator does. This link lets you in once, within ten minutes:');
   say(`     ${styleText('cyan', consoleLink)}`);
-  say(
-    styleText(
-      'dim',
-      '     Another: npm run -s footbridge -- console invite --name you --role admin --execute',
-    ),
-  );
-  say(styleText('dim', '\n  Ctrl-C stops everything; npm start -- --reset begins anew.'));
+  say(styleText('dim', `     Another: ${COMMAND} console invite --name you --role admin --execute`));
+  say(styleText('dim', `\n  Ctrl-C stops everything; ${DEMO} --reset begins anew.`));
 }

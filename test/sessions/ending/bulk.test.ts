@@ -68,6 +68,7 @@ async function logInUntil(
     destroyed: [],
     endedSessions: [],
     revokedGrants: [],
+    trusted: { ids: [], sessions: [] },
   };
   while (!state.isOver) {
     const name = `login-${worker}-${state.logins}`;
