@@ -12,16 +12,17 @@ import { Provider } from 'oidc-provider';
 
 const [port = '', url = ''] = process.argv.slice(2);
 const db = knex({ client: 'pg', connection: url, pool: { min: 0, max: 10 } });
-await db.schema.createTable('payloads', (table) => {
-  table.text('id');
-  table.text('model');
-  table.jsonb('payload').notNullable();
-  table.text('grant_id').index();
-  table.text('uid').index();
-  table.timestamp('expires_at');
-  table.timestamp('consumed_at');
-  table.primary(['id', 'model']);
-});
+if (!(await db.schema.hasTable('payloads')))
+  await db.schema.createTable('payloads', (table) => {
+    table.text('id');
+    table.text('model');
+    table.jsonb('payload').notNullable();
+    table.text('grant_id').index();
+    table.text('uid').index();
+    table.timestamp('expires_at');
+    table.timestamp('consumed_at');
+    table.primary(['id', 'model']);
+  });
 
 interface Row {
   readonly payload: AdapterPayload;
