@@ -1,7 +1,7 @@
 /** Public keys of WebAuthn credentials in every dress stores keep them in, as the COSE_Key (RFC 9052 section 7) they are. */
 import type { JsonWebKey, KeyObject } from 'node:crypto';
 import { createPublicKey } from 'node:crypto';
-import { isoCBOR } from '@simplewebauthn/server/helpers';
+import { decodePartialCBOR, encodeCBOR } from '@levischuck/tiny-cbor';
 
 /** Labels of COSE_Key parameters and values (RFC 9052 section 7.1, RFC 9053 section 7, RFC 8230 section 4). */
 const KTY = 1;
@@ -37,7 +37,7 @@ function fromBytes(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> | un
   if (bytes[0] === DER_SEQUENCE)
     return fromKey(createPublicKey({ key: Buffer.from(bytes), format: 'der', type: 'spki' }));
   if (bytes[0] === POINT && bytes.length === POINT_BYTES) return fromPoint(Buffer.from(bytes));
-  const map = isoCBOR.decodeFirst<unknown>(bytes);
+  const map = decodePartialCBOR(bytes, 0)[0];
   const isKey = map instanceof Map && typeof map.get(KTY) === 'number' && typeof map.get(ALG) === 'number';
   return isKey ? bytes : undefined;
 }
@@ -78,4 +78,4 @@ function fromKey(key: KeyObject): Uint8Array<ArrayBuffer> | undefined {
 }
 
 const encode = (entries: [number, number | Uint8Array<ArrayBuffer>][]) =>
-  Uint8Array.from(isoCBOR.encode(new Map(entries)));
+  Uint8Array.from(encodeCBOR(new Map(entries)));

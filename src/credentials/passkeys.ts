@@ -1,6 +1,5 @@
 /** Verifies what an authenticator signed (Web Authentication Level 3, section 7.2). */
 import type { AuthenticationResponseJSON, AuthenticatorTransport } from '@simplewebauthn/server';
-import { verifyAuthenticationResponse } from '@simplewebauthn/server';
 import type { Passkey } from '../user.ts';
 
 /** Who we are to authenticators. */
@@ -44,6 +43,8 @@ export async function verifyAssertion(
     return undefined;
   if (isFramed(assertion.clientData)) return undefined;
   try {
+    // With all that it needs for certificates it is large, and many stores have no passkeys.
+    const { verifyAuthenticationResponse } = await import('@simplewebauthn/server');
     const { verified, authenticationInfo } = await verifyAuthenticationResponse({
       response: responseOf(assertion),
       expectedChallenge: challenge,

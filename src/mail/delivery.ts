@@ -4,7 +4,7 @@
  */
 import { Readable } from 'node:stream';
 import type { NodemailerError } from 'nodemailer/lib/errors';
-import SMTPConnection from 'nodemailer/lib/smtp-connection';
+import type SMTPConnection from 'nodemailer/lib/smtp-connection';
 import type { SmtpServer } from './smtp-server.ts';
 
 /** `code` is SMTP's reply code and enhanced status (`550 5.1.1`), or the name of what failed; never the server's words. */
@@ -70,7 +70,8 @@ async function session(
   { timeoutMs }: DeliveryOptions,
   work: (connection: SMTPConnection) => Promise<void>,
 ): Promise<void> {
-  const connection = new SMTPConnection({
+  const { default: Connection } = await import('nodemailer/lib/smtp-connection');
+  const connection = new Connection({
     host: server.host,
     port: server.port,
     secure: server.tls,

@@ -1,5 +1,4 @@
 /** Sends letters, not faster than the settings say. */
-import MailComposer from 'nodemailer/lib/mail-composer';
 import type { Mailbox } from './address.ts';
 import { addressOf, mailboxOf, oneLine } from './address.ts';
 import type { SendOutcome } from './delivery.ts';
@@ -62,10 +61,11 @@ export function openMailer(settings: MailSettings, clock: Clock = systemClock): 
 }
 
 /** As RFC 5322 and MIME have it, with both parts. Names and subject are one line each, whatever is in them. */
-function mimeOf(
+async function mimeOf(
   { to, subject, text, html, locale }: Message,
   { from, replyTo }: { readonly from: Mailbox; readonly replyTo: string | undefined },
 ): Promise<Buffer> {
+  const { default: MailComposer } = await import('nodemailer/lib/mail-composer');
   const mail = new MailComposer({
     from: headerOf(from),
     to: headerOf(to),
