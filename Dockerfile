@@ -1,5 +1,5 @@
-# The sources run as they are (Node strips the types), so there is nothing to build: only to leave out. The same commit gives
-# the same image, with the options that docs/deploying.md names.
+# What runs is what packaging/build.ts makes of the sources; those come along for the examples. The same commit gives the same
+# image, with the options that docs/deploying.md names.
 #
 # A tag can be moved: name the digest that you have looked at, NODE_IMAGE=node:24.21.0-bookworm-slim@sha256:…
 ARG NODE_IMAGE=node:24.21.0-bookworm-slim
@@ -9,6 +9,14 @@ COPY package.json package-lock.json .npmrc ./
 # From the lock file alone, and nobody's install script runs: what has native code brings it along compiled. The optional
 # ones are a Node and a PostgreSQL of our own: here the image is the one and the operator brings the other.
 RUN npm ci --omit=dev --omit=optional --ignore-scripts
+
+FROM dependencies AS compiled
+RUN npm ci --ignore-scripts
+COPY packaging packaging
+COPY migrations migrations
+COPY src src
+COPY example example
+RUN node packaging/build.ts
 
 FROM ${NODE_IMAGE}
 # What installs and builds is not needed to run, and would be there for whoever gets in.
@@ -22,6 +30,8 @@ COPY bin bin
 COPY migrations migrations
 COPY src src
 COPY example example
+# Last: nothing that it was made of is newer.
+COPY --from=compiled /app/dist dist
 # By number, so that Kubernetes can see that it is not root: `node` of the image.
 USER 1000:1000
 EXPOSE 8080

@@ -1,11 +1,12 @@
 /**
- * What `npm pack` needs beside the sources: Node runs no TypeScript below node_modules, so the package carries compiled
- * JavaScript. `dist` has the folders of the checkout, because the code finds its templates, schema steps and workers
- * beside itself. `--clean` takes it away again.
+ * Our code as a few files of JavaScript: a start reads them instead of a thousand sources, and below node_modules Node runs no
+ * TypeScript. Packages stay what npm installed. In `dist`, what the code reads (templates, schema steps, presets) lies in the
+ * folders of the checkout, and what was compiled looks for it from there. A checkout builds when it is installed
+ * (`--if-possible`: unless development's packages were left out), a package when it is packed (`--package`); `--clean` takes it away.
  */
-import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, readdirSync, rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
+import type { OutputChunk, Plugin } from 'rolldown';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const DIST = join(ROOT, 'dist');
@@ -15,30 +16,52 @@ const SHRINKWRAP = join(ROOT, 'npm-shrinkwrap.json');
 const ASSET = /\.(eta|css|js|json|yaml|sql)$/;
 /** Compiled from `src` and `example/demo`; the rest of `example` is shipped as it is. */
 const FOLDERS = ['src', 'example/demo', 'migrations'];
+/** Name in `dist` → source. A worker is a file of its own, where the code that starts it looks for it. */
+const ENTRIES = { main: 'src/main.ts', 'src/credentials/hash-worker': 'src/credentials/hash-worker.ts' };
 /** npm packs files with their modes: the same archive under every umask of whoever builds. */
 const FILE_MODE = 0o644;
 
-function clean(): void {
+async function build(): Promise<void> {
   rmSync(DIST, { recursive: true, force: true });
-  // Left here it would be npm's lock file instead of package-lock.json.
-  rmSync(SHRINKWRAP, { force: true });
+  const { rolldown } = await import('rolldown');
+  const bundle = await rolldown({
+    cwd: ROOT,
+    input: ENTRIES,
+    platform: 'node',
+    external: (name) => !/^[./]/.test(name),
+    plugins: [whereItStood],
+  });
+  const { output } = await bundle.write({
+    dir: DIST,
+    chunkFileNames: '[name]-[hash].js',
+    comments: false,
+    // Names of classes and functions are told in errors and traces.
+    minify: { compress: true, mangle: false, codegen: true },
+  });
+  await bundle.close();
+  for (const chunk of output) if (chunk.type === 'chunk') assertPlace(chunk);
+  for (const folder of FOLDERS) copyAssets(folder);
+  for (const file of filesIn(DIST)) chmodSync(file, FILE_MODE);
 }
 
-function build(): void {
-  clean();
-  execFileSync(
-    process.execPath,
-    [
-      join(ROOT, 'node_modules/typescript/bin/tsc'),
-      '--project',
-      join(import.meta.dirname, 'tsconfig.build.json'),
-    ],
-    // npm's own answer is on stdout.
-    { stdio: ['ignore', 2, 2] },
-  );
-  for (const folder of FOLDERS) copyAssets(folder);
-  cpSync(join(ROOT, 'package-lock.json'), SHRINKWRAP);
-  for (const file of [...filesIn(DIST), SHRINKWRAP]) chmodSync(file, FILE_MODE);
+/** A module's place is that of its source, in `dist`, whichever file it was put into. */
+const whereItStood: Plugin = {
+  name: 'where it stood',
+  transform(code, id) {
+    if (!code.includes('import.meta.')) return null;
+    const path = relative(ROOT, id).replace(/\.ts$/, '.js');
+    const from = (what: string) => `(import.meta.dirname+${JSON.stringify(`/${what}`)})`;
+    return code
+      .replaceAll(/\bimport\.meta\.filename\b/g, from(path))
+      .replaceAll(/\bimport\.meta\.dirname\b(?!\+)/g, from(dirname(path)))
+      .replaceAll(/\bimport\.meta\.url\b/g, `new URL(${JSON.stringify(path)},import.meta.url).href`);
+  },
+};
+
+/** Places are told from the top of `dist`. */
+function assertPlace({ fileName, code }: OutputChunk): void {
+  if (fileName.includes('/') && code.includes('import.meta'))
+    throw new Error(`${fileName} asks where it is, and is not at the top of dist`);
 }
 
 function copyAssets(folder: string): void {
@@ -53,5 +76,22 @@ const filesIn = (folder: string) =>
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name));
 
-if (process.argv.includes('--clean')) clean();
-else build();
+/** Whoever left development's packages out runs the sources. */
+const canBuild = () =>
+  import('rolldown').then(
+    () => true,
+    () => false,
+  );
+
+const [, , how] = process.argv;
+if (how === '--clean') {
+  rmSync(DIST, { recursive: true, force: true });
+  // Left here it would be npm's lock file instead of package-lock.json.
+  rmSync(SHRINKWRAP, { force: true });
+} else if (how !== '--if-possible' || (await canBuild())) {
+  await build();
+  if (how === '--package') {
+    cpSync(join(ROOT, 'package-lock.json'), SHRINKWRAP);
+    chmodSync(SHRINKWRAP, FILE_MODE);
+  }
+}

@@ -1,4 +1,7 @@
 /** Runs the server until it is told to stop. */
+import { flushCompileCache } from 'node:module';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { App } from './app.ts';
 import { openApp } from './app.ts';
 import type { Settings } from './config.ts';
@@ -19,9 +22,22 @@ export async function runServer(read: () => Settings): Promise<void> {
     `Footbridge serves ${settings.provider.issuer} on port ${app.publicPort}; health and metrics on port ${app.privatePort}.`,
   );
   hungUp.follow(app, read);
+  settle();
   await stopped;
   say('Stopping: requests under way may finish.');
   await app.close();
+}
+
+/**
+ * What only the start needed is given back, and what was compiled for it is kept for the next one. V8 on its own holds on to the
+ * room that the start took: without this an idle node has a third more.
+ */
+function settle(): void {
+  flushCompileCache();
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as NonNullable<typeof gc>;
+  setFlagsFromString('--no-expose-gc');
+  collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
 }
 
 /** Heard from the start, so that one that comes too early ends nothing; it is answered once there is something to reload. */

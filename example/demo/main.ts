@@ -53,7 +53,7 @@ interface DemoSecrets {
 const say = (text: string) => process.stderr.write(`${text}\n`);
 
 /** What people type: a checkout has npm scripts, an installed package its command. */
-const isCheckout = import.meta.filename.endsWith('.ts');
+const isCheckout = !/[\\/]node_modules[\\/]/.test(import.meta.dirname);
 const COMMAND = isCheckout ? 'npm run -s footbridge --' : 'footbridge';
 const DEMO = isCheckout ? 'npm start --' : 'footbridge demo';
 

@@ -197,6 +197,7 @@ describe('the Dockerfile', () => {
     expect(text).toMatch(/^ARG NODE_IMAGE=node:\d+\.\d+\.\d+-\w+-slim$/m);
     expect([...text.matchAll(/^FROM (\S+)/gm)].map((match) => match[1])).toEqual([
       '${NODE_IMAGE}',
+      'dependencies',
       '${NODE_IMAGE}',
     ]);
     expect(text).toContain('npm ci --omit=dev --omit=optional --ignore-scripts');

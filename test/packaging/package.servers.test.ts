@@ -82,7 +82,7 @@ describe.skipIf(!isWanted)(title, () => {
     const files = await contents(archive);
     const unwanted = /\.(ts|map)$|^package\/(test|src|bench|docs|packaging|\.)|\.env$/;
     expect(files.filter((file) => unwanted.test(file))).toEqual([]);
-    for (const file of ['LICENSE', 'npm-shrinkwrap.json', 'dist/src/main.js', 'example/footbridge.yaml'])
+    for (const file of ['LICENSE', 'npm-shrinkwrap.json', 'dist/main.js', 'example/footbridge.yaml'])
       expect(files).toContain(`package/${file}`);
     for (const step of readdirSync(join(ROOT, 'migrations')))
       expect(files).toContain(`package/dist/migrations/${step}`);
