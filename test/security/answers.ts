@@ -10,13 +10,11 @@ export interface SeenAnswer {
 
 const textOf = (value: unknown): string => (Array.isArray(value) ? value.join('\n') : String(value ?? ''));
 
-/** Answers of ours say what they may load, or that nobody may guess their kind; the stand-ins' and the demo's apps are not ours. */
+/** Pages of ours keep to themselves in the browser, the rest lets nobody guess its kind; the stand-ins and the demo's apps are not ours. */
 function isOurs({ headers }: SeenAnswer): boolean {
-  const policy = textOf(headers['content-security-policy']);
-  return (
-    /base-uri 'none'/.test(policy) ||
-    (policy === '' && textOf(headers['x-content-type-options']) === 'nosniff')
-  );
+  const isAlone = textOf(headers['cross-origin-opener-policy']) === 'same-origin';
+  const isPlain = textOf(headers['content-security-policy']) === '';
+  return isAlone || (isPlain && textOf(headers['x-content-type-options']) === 'nosniff');
 }
 
 /** Cookies that say which login is under way, as its address does. */

@@ -102,6 +102,7 @@ describe('the net', () => {
 describe('answers', () => {
   const ours = {
     'content-security-policy': "default-src 'none'; base-uri 'none'",
+    'cross-origin-opener-policy': 'same-origin',
     'content-type': 'text/html',
   };
 
@@ -114,6 +115,8 @@ describe('answers', () => {
     const figures = { 'x-content-type-options': 'nosniff', 'content-type': 'text/plain; version=0.0.4' };
     expect(isForPeople({ ...page, headers: figures })).toBe(true);
     expect(isForPeople({ ...page, headers: { 'content-type': 'text/html' } })).toBe(false);
+    const { 'cross-origin-opener-policy': _none, ...demo } = ours;
+    expect(isForPeople({ ...page, headers: { ...demo, 'x-content-type-options': 'nosniff' } })).toBe(false);
     expect(isForPeople({ ...page, headers: { ...ours, 'content-type': 'application/json' } })).toBe(false);
     expect(isForPeople({ ...page, status: 303 })).toBe(false);
     const post =
