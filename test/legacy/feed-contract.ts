@@ -51,6 +51,9 @@ export const ODD_IDS = [
 const kindsOf = (changes: readonly LegacyChange[], id: string) =>
   changes.filter(({ legacyId }) => legacyId === id).map(({ kind }) => kind);
 const idsOf = (changes: readonly LegacyChange[]) => [...new Set(changes.map(({ id }) => id))].sort();
+/** Where a store tells of seconds only, a change of the running one is marked, and told once more when it is over. */
+const isAmong = (known: readonly string[], { id }: LegacyChange) =>
+  known.includes(id) || known.includes(id.replace(':', '~:'));
 
 export function feedContract(
   name: string,
@@ -133,9 +136,7 @@ export function feedContract(
         ...(await hear(open(), first.position, [])).changes,
       ];
       const known = idsOf(first.changes);
-      expect(again.filter(({ legacyId }) => legacyId === id).every((one) => known.includes(one.id))).toBe(
-        true,
-      );
+      expect(again.filter((one) => one.legacyId === id && !isAmong(known, one))).toEqual([]);
     });
 
     test('tells all of it again under the same ids to who was killed before keeping it', async () => {
@@ -166,7 +167,7 @@ export function feedContract(
       const three = await hear(open(), two.position, third);
       const known = [one, two].flatMap(({ changes }) => idsOf(changes));
       const repeated = three.changes.filter(({ legacyId }) => !third.includes(legacyId));
-      expect(repeated.every(({ id }) => known.includes(id))).toBe(true);
+      expect(repeated.filter((one) => !isAmong(known, one))).toEqual([]);
     });
 
     test('goes on after it was closed', async () => {
