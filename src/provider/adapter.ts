@@ -8,8 +8,8 @@ import { nowSeconds } from '../clock.ts';
 import { isFootbridgeError } from '../errors.ts';
 import type { Keyring } from '../store/encryption.ts';
 import { InteractionAdapter } from './interaction-cookie.ts';
-import type { StoredRecord } from './records.ts';
-import { newRecord } from './records.ts';
+import type { StoredRecord } from './record.ts';
+import { newRecord } from './record.ts';
 import type { RequestScope, Scopes } from './request-scope.ts';
 import { currentScope } from './request-scope.ts';
 

@@ -23,7 +23,7 @@ import type { ClientSettings } from './provider-settings.ts';
 import type { RecognisedSessions } from './recognised-sessions.ts';
 import type { RecognitionDeps } from './recognition.ts';
 import { hasMoved } from './recognition.ts';
-import { recordKey } from './records.ts';
+import { recordKey } from './record.ts';
 
 export const ENTER_PATH = '/legacy/sessions/enter';
 

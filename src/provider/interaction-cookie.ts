@@ -7,7 +7,7 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import type { Keyring } from '../store/encryption.ts';
-import { newRecord, recordKey } from './records.ts';
+import { newRecord, recordKey } from './record.ts';
 import type { RequestScope, Scopes } from './request-scope.ts';
 import { currentScope } from './request-scope.ts';
 

@@ -4,7 +4,7 @@ import { nowSeconds } from '../clock.ts';
 import type { Proof } from './login-limits.ts';
 import type { Interaction, LoginRoutesOptions } from './login-options.ts';
 import { ACR } from './provider.ts';
-import { recordKey } from './records.ts';
+import { recordKey } from './record.ts';
 import { currentScope } from './request-scope.ts';
 import { expiresAt } from './session-lives.ts';
 

@@ -7,7 +7,7 @@ import { tiePart } from '../sessions/registry.ts';
 import type { Mark } from './cookies.ts';
 import type { FrontOptions } from './front.ts';
 import { goOn } from './login-end.ts';
-import { recordKey } from './records.ts';
+import { recordKey } from './record.ts';
 import { recognisedAt } from './session-lives.ts';
 
 type SuccessOptions = Pick<

@@ -11,7 +11,7 @@ import type { Endings } from '../sessions/ending/ending.ts';
 import type { LoggedOut, LoggedOutDeps } from './logged-out.ts';
 import { openLoggedOut } from './logged-out.ts';
 import type { LoggedOutPage } from './pages/page.ts';
-import { recordKey } from './records.ts';
+import { recordKey } from './record.ts';
 import type { Scopes } from './request-scope.ts';
 
 export interface LogoutDeps extends LoggedOutDeps {

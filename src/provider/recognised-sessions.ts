@@ -7,7 +7,7 @@ import type { Recognised } from '../sessions/legacy-sessions.ts';
 import { giveSession } from './cookies.ts';
 import { ACR, sessionTtl } from './provider.ts';
 import type { ProviderSettings } from './provider-settings.ts';
-import { recordKey } from './records.ts';
+import { recordKey } from './record.ts';
 import type { Scopes } from './request-scope.ts';
 import { currentScope } from './request-scope.ts';
 import { recognisedUid } from './session-lives.ts';

@@ -21,7 +21,7 @@ import type { LookupRate } from './lookup-rate.ts';
 import { CLAIM_CLIENT, JWT_IDP_CLIENT, JWT_IDP_PATH } from './own-clients.ts';
 import type { ProviderSettings } from './provider-settings.ts';
 import type { RecognisedSessions, Session } from './recognised-sessions.ts';
-import { recordKey } from './records.ts';
+import { recordKey } from './record.ts';
 import { expiresAt, idleUntil, isRemembered, isTooOld } from './session-lives.ts';
 
 export interface RecognitionDeps {

@@ -4,18 +4,15 @@
  * are one statement and one commit (see `request-scope.ts`).
  */
 import type { Db, Queryable } from '../store/db.ts';
-import { statement } from '../store/db.ts';
+import { repeatable, statement } from '../store/db.ts';
 import type { Part } from '../store/statement.ts';
 import type { Keys, NewRecord, SessionChange, StoredRecord } from './record.ts';
-
-export type { NewRecord, Payload, SessionChange, StoredRecord } from './record.ts';
-export { newRecord, recordKey } from './record.ts';
 
 const COLUMNS = 'id, kind, grant_key as "grantKey", uid, payload, consumed_at as "consumedAt"';
 const LIVE = '(expires_at is null or expires_at > now())';
 
 /** Finds records and what follows from them: a token's grant and session, a session's grant for the asking client. */
-const FIND = statement(`with t as (select o.*, a.client
+const FIND = repeatable(`with t as (select o.*, a.client
   from unnest($1::bytea[], $2::text[]) as a(id, client) join oidc_records o on o.id = a.id and ${LIVE})
 select ${COLUMNS} from t
 union all
@@ -92,8 +89,9 @@ const valuesOf = (records: readonly NewRecord[]): unknown[] =>
   ]);
 
 const TOKENS =
-  statement(`${INSERT_COLUMNS} select id, kind, null, null, payload, now() + make_interval(secs => ttl)
-  from unnest($1::bytea[], $2::text[], $3::jsonb[], $4::float8[]) as r(id, kind, payload, ttl)`);
+  repeatable(`${INSERT_COLUMNS} select id, kind, null, null, payload, now() + make_interval(secs => ttl)
+  from unnest($1::bytea[], $2::text[], $3::jsonb[], $4::float8[]) as r(id, kind, payload, ttl)
+  on conflict (id) do nothing`);
 /** Tokens that hang on nothing, as the client_credentials grant makes them, of several requests at once. */
 export async function insertRecords(q: Queryable, records: readonly NewRecord[]): Promise<void> {
   const column = <T>(value: (record: NewRecord) => T) => records.map(value);

@@ -13,6 +13,8 @@ export interface Statement {
   /** Unique per text. */
   readonly name: string;
   readonly text: string;
+  /** Done twice it is as done once: where its connection is lost it is asked again, on another. */
+  readonly isRepeatable?: boolean;
 }
 
 export interface Queryable {
@@ -60,11 +62,17 @@ const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
  */
 const FOR_MANY = ['-c enable_seqscan=off', '-c enable_nestloop=off'];
 
-/** Names a statement after its text, so that equal texts share one prepared statement. */
-export function statement(text: string): Statement {
+/** Names a statement after its text, so that equal texts share one prepared statement. Reads are repeatable. */
+export const statement = (text: string): Statement => namedAfter(text, /^\s*select\b/i.test(text));
+
+/** The same for what does not begin as a read does, or writes nothing the second time. */
+export const repeatable = (text: string): Statement => namedAfter(text, true);
+
+function namedAfter(text: string, isRepeatable: boolean): Statement {
   const cached = named.get(text);
   if (cached) return cached;
-  const made = { name: createHash('sha256').update(text).digest('base64url').slice(0, 22), text };
+  const name = createHash('sha256').update(text).digest('base64url').slice(0, 22);
+  const made = { name, text, isRepeatable };
   named.set(text, made);
   return made;
 }
@@ -96,13 +104,18 @@ export function openDb(options: DbOptions): Db {
 
   const queryable = (client: pg.Pool | pg.PoolClient): Queryable => {
     const send = async <R extends object>(made: Statement, values: readonly unknown[]): Promise<R[]> => {
+      const query = {
+        ...(prepared ? { name: made.name } : {}),
+        // Transactions set limits of their own.
+        ...(client === pool ? { query_timeout: ANSWER_TIMEOUT_MS } : {}),
+        text: made.text,
+        values: values as unknown[],
+      };
       try {
-        const result = await client.query({
-          ...(prepared ? { name: made.name } : {}),
-          // Transactions set limits of their own.
-          ...(client === pool ? { query_timeout: ANSWER_TIMEOUT_MS } : {}),
-          text: made.text,
-          values: values as unknown[],
+        const result = await client.query(query).catch((error) => {
+          // A transaction has lost with its connection what it did before.
+          if (client !== pool || !made.isRepeatable || !isConnectionLost(error)) throw error;
+          return client.query(query);
         });
         return result.rows as R[];
       } catch (error) {
@@ -161,6 +174,14 @@ export function openDb(options: DbOptions): Db {
 
 /** Class 08 connection, 53 resources, 57 intervention, 58 system; 25006 read-only (a standby); 40001/55P03/57014 timeouts and locks. */
 const UNAVAILABLE = /^(08|53|57|58|25006|55P03|40001|40P01)/;
+
+/** While something was under way on it: whether that was done, nobody knows. */
+function isConnectionLost(error: unknown): boolean {
+  const { code, message } = error as { code?: string; message?: string };
+  return (
+    /^(08\w{3}|57P0[12]|ECONNRESET|EPIPE)$/.test(code ?? '') || /^Connection terminated/.test(message ?? '')
+  );
+}
 
 /** Makes a lost server `storage_unavailable`; leaves answers of a living server (constraint, syntax) as they are. */
 export function storageError(error: unknown): unknown {

@@ -10,7 +10,7 @@ import { allStale } from '../../src/admin/restored/stale.ts';
 import { checkOpen, findByText, issueClaimToken } from '../../src/migration/claim-tokens/claim-tokens.ts';
 import { issueTicket, readTicket, ticketPart } from '../../src/migration/tickets.ts';
 import { ensureKeys, loadKeys } from '../../src/provider/keys.ts';
-import { recordKey } from '../../src/provider/records.ts';
+import { recordKey } from '../../src/provider/record.ts';
 import type { SessionStage } from './session-stage.ts';
 import { now, openSessionStage } from './session-stage.ts';
 

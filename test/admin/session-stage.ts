@@ -5,7 +5,7 @@ import type { Desk, Operation } from '../../src/admin/operation.ts';
 import { FootbridgeError } from '../../src/errors.ts';
 import type { Directory } from '../../src/legacy/directory.ts';
 import { opSessionParts } from '../../src/provider/ending.ts';
-import { recordKey } from '../../src/provider/records.ts';
+import { recordKey } from '../../src/provider/record.ts';
 import { openEndings } from '../../src/sessions/ending/endings.ts';
 import type { NewLegacySession } from '../../src/sessions/registry.ts';
 import { notePart } from '../../src/sessions/registry.ts';

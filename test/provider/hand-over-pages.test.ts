@@ -1,7 +1,7 @@
 /** People whom a legacy app hands over by way of the browser: because we asked it to, or by its own wish. */
 import { decodeJwt } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { recordKey } from '../../src/provider/records.ts';
+import { recordKey } from '../../src/provider/record.ts';
 import { peekOffer, storeOffer, takeOffer } from '../../src/sessions/hand-overs.ts';
 import { legacySessionsOf } from '../../src/sessions/registry.ts';
 import type { Answer } from '../support/browser.ts';

@@ -1,7 +1,7 @@
 /** What a node keeps of its own writes saves it a read, and never lets anybody in who would not be let in without it. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { recordKey } from '../../src/provider/record.ts';
 import { Recent } from '../../src/provider/record-reader.ts';
-import { recordKey } from '../../src/provider/records.ts';
 import { Browser } from '../support/browser.ts';
 import { execute } from '../support/database.ts';
 import type { Stage } from './harness.ts';

@@ -3,7 +3,7 @@ import { decodeJwt } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { find, proveParts, statePart } from '../../src/migration/ledger.ts';
 import { TICKET_CLAIM } from '../../src/provider/claims.ts';
-import { recordKey } from '../../src/provider/records.ts';
+import { recordKey } from '../../src/provider/record.ts';
 import { legacySessionsOf, legacySessionsOfPerson } from '../../src/sessions/registry.ts';
 import type { Answer } from '../support/browser.ts';
 import { Browser, field } from '../support/browser.ts';

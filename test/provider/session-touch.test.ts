@@ -1,6 +1,6 @@
 /** A session of ours lives on while its legacy session is used. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { recordKey } from '../../src/provider/records.ts';
+import { recordKey } from '../../src/provider/record.ts';
 import type { SessionLifetimes } from '../../src/provider/session-lives.ts';
 import {
   expiresAt,

@@ -5,7 +5,7 @@ import { findClaimToken, noteFailure } from '../../migration/claim-tokens/claim-
 import { noticePart } from '../../migration/claim-tokens/notices.ts';
 import { takeSession } from '../cookies.ts';
 import { goOn } from '../login-end.ts';
-import { recordKey } from '../records.ts';
+import { recordKey } from '../record.ts';
 import type { Claiming } from './claim-cookie.ts';
 import type { ClaimKit } from './claim-kit.ts';
 import type { ToTarget } from './to-target.ts';

@@ -1,6 +1,7 @@
 /** Ending everybody's sessions while others log in. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { changeParts, newRecord, recordKey } from '../../../src/provider/records.ts';
+import { newRecord, recordKey } from '../../../src/provider/record.ts';
+import { changeParts } from '../../../src/provider/records.ts';
 import type { Stage } from './stage.ts';
 import { openStage } from './stage.ts';
 

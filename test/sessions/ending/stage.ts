@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { move, proveParts } from '../../../src/migration/ledger.ts';
 import { opSessionParts } from '../../../src/provider/ending.ts';
-import { recordKey } from '../../../src/provider/records.ts';
+import { recordKey } from '../../../src/provider/record.ts';
 import type { Endings, Recipients } from '../../../src/sessions/ending/ending.ts';
 import { openEndings } from '../../../src/sessions/ending/endings.ts';
 import { idsOf, notePart, openHandle } from '../../../src/sessions/registry.ts';
