@@ -9,20 +9,23 @@ import { BODY_BYTES } from './settings.ts';
  */
 export async function readBody(req: IncomingMessage): Promise<Buffer> {
   if (Number(req.headers['content-length'] ?? 0) > BODY_BYTES) throw new FootbridgeError('body_too_large');
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const chunks: Buffer[] = [];
   let received = 0;
-  try {
+  const broken = (cause?: unknown) =>
+    reject(new FootbridgeError('bad_request', { detail: 'the body was never completed', cause }));
+  req.on('data', (chunk: Buffer) => {
+    received += chunk.length;
     // What is left of a body that is too large is dropped behind the answer: to destroy the request would take its connection, too.
-    for await (const chunk of req.iterator({ destroyOnReturn: false })) {
-      received += (chunk as Buffer).length;
-      if (received > BODY_BYTES) throw new FootbridgeError('body_too_large');
-      chunks.push(chunk as Buffer);
-    }
-  } catch (error) {
-    if (error instanceof FootbridgeError) throw error;
-    throw new FootbridgeError('bad_request', { detail: 'the body was never completed', cause: error });
-  }
-  return Buffer.concat(chunks);
+    if (received > BODY_BYTES) reject(new FootbridgeError('body_too_large'));
+    else chunks.push(chunk);
+  });
+  req.once('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
+  req.once('error', broken);
+  req.once('close', broken);
+  // Whoever left before has nothing more to tell.
+  if (req.destroyed) broken();
+  return promise;
 }
 
 /**

@@ -3,7 +3,7 @@
  * out to support, and the trace it belongs to. What a request asked for is in neither.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener } from 'node:http';
 import { isIP } from 'node:net';
 import type { Tracing } from './tracing.ts';
@@ -74,9 +74,15 @@ export function openRequests(tracing: Tracing): Requests {
   };
 }
 
+/** Of the digits of a UUID that are random (RFC 9562 section 5.4): Node makes those in advance, and any other randomness anew. */
 function newReference(): string {
+  const uuid = randomUUID();
+  let bits = Number.parseInt(uuid.slice(0, 8) + uuid.slice(9, 11), 16);
   let reference = '';
-  for (const byte of randomBytes(REFERENCE_LENGTH)) reference += LETTERS[byte % LETTERS.length];
+  for (let at = 0; at < REFERENCE_LENGTH; at++) {
+    reference += LETTERS[bits % LETTERS.length];
+    bits = Math.floor(bits / LETTERS.length);
+  }
   return reference;
 }
 

@@ -38,8 +38,7 @@ export function guard({ issuer, trustedProxies }: GuardOptions): Middleware {
   return async (ctx, next) => {
     const { req } = ctx;
     if (!req.url?.startsWith('/') || req.url.startsWith('//')) throw new FootbridgeError('bad_request');
-    const hosts = req.headersDistinct.host ?? [];
-    if (hosts.length !== 1 || hosts[0]?.toLowerCase() !== host) throw new FootbridgeError('misdirected');
+    if (onlyHost(req.rawHeaders) !== host) throw new FootbridgeError('misdirected');
     const peer = normalAddress(req.socket.remoteAddress ?? '');
     const forwarded =
       String(req.headers['x-forwarded-for'] ?? '')
@@ -56,6 +55,17 @@ export function guard({ issuer, trustedProxies }: GuardOptions): Middleware {
     if (ctx.method === 'POST' && ctx.is(FORM)) replay(ctx, await readForm(ctx));
     await next();
   };
+}
+
+/** In small letters; undefined where there is none, or more than one (RFC 9112 section 3.2). Names and values take turns. */
+function onlyHost(rawHeaders: readonly string[]): string | undefined {
+  let host: string | undefined;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    if (rawHeaders[at]?.length !== 4 || rawHeaders[at]?.toLowerCase() !== 'host') continue;
+    if (host !== undefined) return undefined;
+    host = rawHeaders[at + 1]?.toLowerCase();
+  }
+  return host;
 }
 
 /** All of it: a query may contain further question marks (RFC 3986 section 3.4). */
@@ -77,12 +87,24 @@ async function readForm(ctx: Context): Promise<Buffer> {
 function replay(ctx: Context, body: Buffer): void {
   Object.defineProperty(ctx.req, 'readable', { value: true, configurable: true });
   Object.defineProperty(ctx.req, 'iterator', {
-    value: async function* () {
-      yield body;
-    },
+    value: () => once(body),
     configurable: true,
   });
-  ctx.state.form = new URLSearchParams(body.toString('utf8'));
+  let form: URLSearchParams | undefined;
+  Object.defineProperty(ctx.state, 'form', {
+    get: () => (form ??= new URLSearchParams(body.toString('utf8'))),
+  });
+}
+
+/** What a generator would do, at a tenth of its cost. */
+function once<T>(value: T): AsyncIterable<T> {
+  let isDone = false;
+  const next = async (): Promise<IteratorResult<T>> => {
+    if (isDone) return { done: true, value: undefined };
+    isDone = true;
+    return { done: false, value };
+  };
+  return { [Symbol.asyncIterator]: () => ({ next }) };
 }
 
 function checkPairs(text: string): void {
@@ -129,15 +151,18 @@ export function securityHeaders(issuer: string): Middleware {
     "frame-ancestors 'none'",
     "base-uri 'none'",
   ].join('; ');
-  return async (ctx, next) => {
-    ctx.set('Content-Security-Policy', policy);
-    ctx.set('X-Content-Type-Options', 'nosniff');
-    ctx.set('X-Frame-Options', 'DENY');
+  const headers = [
+    ['Content-Security-Policy', policy],
+    ['X-Content-Type-Options', 'nosniff'],
+    ['X-Frame-Options', 'DENY'],
     // Not no-referrer: browsers would then send `Origin: null` with our own forms.
-    ctx.set('Referrer-Policy', 'same-origin');
-    ctx.set('Cross-Origin-Opener-Policy', 'same-origin');
-    ctx.set('Permissions-Policy', 'camera=(), microphone=(), geolocation=(), interest-cohort=()');
-    if (secure) ctx.set('Strict-Transport-Security', 'max-age=31536000; includeSubDomains');
-    await next();
+    ['Referrer-Policy', 'same-origin'],
+    ['Cross-Origin-Opener-Policy', 'same-origin'],
+    ['Permissions-Policy', 'camera=(), microphone=(), geolocation=(), interest-cohort=()'],
+    ...(secure ? [['Strict-Transport-Security', 'max-age=31536000; includeSubDomains'] as const] : []),
+  ] as const;
+  return (ctx, next) => {
+    for (const [name, value] of headers) ctx.res.setHeader(name, value);
+    return next();
   };
 }

@@ -30,6 +30,7 @@ const UID = /^[A-Za-z0-9_-]{1,64}$/;
 export class InteractionAdapter implements Adapter {
   readonly #scopes: Scopes;
   readonly #keyring: Keyring;
+  readonly #opened = new WeakMap<RequestScope, { cookie: string; uid: string; text: string }>();
 
   constructor(scopes: Scopes, keyring: Keyring) {
     this.#scopes = scopes;
@@ -45,12 +46,23 @@ export class InteractionAdapter implements Adapter {
       const record = await scope.find('Interaction', uid);
       return record && ({ ...record.payload, jti: uid } as AdapterPayload);
     }
-    const opened = this.#keyring.open('interaction', cookie, uid);
-    if (!opened) return undefined;
-    const payload = JSON.parse(unpack(opened)) as AdapterPayload;
+    const text = this.#open(scope, cookie, uid);
+    if (text === undefined) return undefined;
+    const payload = JSON.parse(text) as AdapterPayload;
     return typeof payload.exp === 'number' && payload.exp > Date.now() / 1000
       ? { ...payload, jti: uid }
       : undefined;
+  }
+
+  /** A request asks for its interaction two or three times. */
+  #open(scope: RequestScope, cookie: string, uid: string): string | undefined {
+    const known = this.#opened.get(scope);
+    if (known?.cookie === cookie && known.uid === uid) return known.text;
+    const opened = this.#keyring.open('interaction', cookie, uid);
+    if (!opened) return undefined;
+    const text = unpack(opened);
+    this.#opened.set(scope, { cookie, uid, text });
+    return text;
   }
 
   async upsert(uid: string, payload: AdapterPayload, expiresInSeconds: number): Promise<void> {

@@ -11,7 +11,7 @@ import {
   createSecretKey,
   hash,
   hkdfSync,
-  randomBytes,
+  randomFillSync,
   timingSafeEqual,
 } from 'node:crypto';
 import { FootbridgeError } from '../errors.ts';
@@ -68,9 +68,23 @@ export function openKeyring(masterKeys: Secret | readonly Secret[]): Keyring {
   };
 }
 
+/** Randomness costs by the call, not by the byte. */
+const NONCES = Buffer.alloc(NONCE_BYTES * 128);
+let noncesUsed = NONCES.length;
+function newNonce(): Buffer {
+  if (noncesUsed === NONCES.length) {
+    randomFillSync(NONCES);
+    noncesUsed = 0;
+  }
+  noncesUsed += NONCE_BYTES;
+  return Buffer.from(NONCES.subarray(noncesUsed - NONCE_BYTES, noncesUsed));
+}
+
 interface Master {
   /** Tells which master key sealed something, and nothing about it. */
   readonly id: Buffer;
+  /** Before everything that it has sealed. */
+  readonly header: Buffer;
   /** As an object: of a plain buffer Node makes one at every use, which takes longer than the use. */
   key(info: string): KeyObject;
 }
@@ -82,8 +96,10 @@ function deriver(masterKey: Secret): Master {
   const derive = (info: string, bytes: number) =>
     Buffer.from(hkdfSync('sha256', master, '', `footbridge ${info}`, bytes));
   const derived = new Map<string, KeyObject>();
+  const id = derive('id', KEY_ID_BYTES);
   return {
-    id: derive('id', KEY_ID_BYTES),
+    id,
+    header: Buffer.from([VERSION, ...id]),
     key(info) {
       const known = derived.get(info);
       if (known) return known;
@@ -104,8 +120,8 @@ function seal(
   master: Master,
   { purpose, plaintext, aad }: { purpose: string; plaintext: Bytes; aad: string },
 ): string {
-  const header = Buffer.from([VERSION, ...master.id]);
-  const nonce = randomBytes(NONCE_BYTES);
+  const { header } = master;
+  const nonce = newNonce();
   const cipher = createCipheriv(CIPHER, master.key(`seal ${purpose}`), nonce, { authTagLength: TAG_BYTES });
   cipher.setAAD(Buffer.concat([header, Buffer.from(aad)]));
   const body = cipher.update(plaintext as Uint8Array);
