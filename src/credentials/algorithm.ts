@@ -30,12 +30,14 @@ export interface Algorithm<P> {
   label(parameters: P): string;
   /** Whether it may be computed at all. Decided before any work. */
   admits(derivation: Derivation<P>, caps: Caps): boolean;
-  /** Runs in a worker. Throws where the primitive refuses the parameters. */
+  /** Runs in a worker, but see `runsAside`. Throws where the primitive refuses the parameters. */
   derive(password: Buffer, derivation: Derivation<P>): Uint8Array | Promise<Uint8Array>;
   /** Shortest digest that proves anything; 16 bytes unless the algorithm is shorter by nature. */
   readonly minDigestBytes?: number;
   /** Computed on libuv's threads, which DNS and files need as well: the pool keeps some free. */
   readonly usesThreadPool?: boolean | ((parameters: P) => boolean);
+  /** All of it is: it needs no worker to be away from the event loop. */
+  readonly runsAside?: boolean;
   /** The stored value can be turned back into the password. */
   readonly recoverable?: boolean;
   /** The password itself, where that needs nothing but what is stored. Throws where it was not made by this key. */

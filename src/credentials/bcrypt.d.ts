@@ -2,7 +2,7 @@
 declare module 'bcrypt' {
   const bcrypt: {
     hashSync(data: string | Buffer, salt: string): string;
-    hash(data: string, rounds: number): Promise<string>;
+    hash(data: string | Buffer, roundsOrSalt: number | string): Promise<string>;
     compare(data: string, hash: string): Promise<boolean>;
   };
   export default bcrypt;

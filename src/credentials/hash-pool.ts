@@ -1,5 +1,5 @@
 /**
- * Hashing away from the event loop: worker threads as slots, a bounded first-come queue before them.
+ * Hashing away from the event loop: slots, a bounded first-come queue before them, and a worker thread behind each that needs one.
  *
  * More hashes at once than cores only make every login slower, and an unbounded queue turns a storm into an outage:
  * what cannot be served in time is refused at once, before any work, and what waits far longer than was expected, when its
@@ -36,11 +36,14 @@ export interface HashPoolOptions {
 export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   readonly usesThreadPool?: boolean | undefined;
+  /** Computes it instead of a worker: for what is away from the event loop by itself. */
+  readonly aside?: ((job: HashJob) => Promise<HashAnswer>) | undefined;
 }
 
 interface Waiting {
   readonly job: HashJob;
   readonly usesThreadPool: boolean;
+  readonly aside: RunOptions['aside'];
   readonly sinceMs: number;
   readonly resolve: (answer: HashAnswer) => void;
   readonly reject: (error: unknown) => void;
@@ -49,9 +52,12 @@ interface Waiting {
 }
 
 interface Slot {
-  readonly worker: Worker;
   waiting?: Waiting | undefined;
   startedMs: number;
+}
+
+interface WorkerSlot extends Slot {
+  readonly worker: Worker;
 }
 
 /** How long a hash is taken to last before any was measured: Argon2id with 64 MiB, both of two cores busy. */
@@ -65,7 +71,7 @@ const MAX_RETRY_AFTER_SECONDS = 60;
 export class HashPool {
   readonly #options: HashPoolOptions;
   readonly #queue: Waiting[] = [];
-  readonly #idle: Slot[] = [];
+  readonly #idle: WorkerSlot[] = [];
   readonly #busy = new Set<Slot>();
   #threadPoolJobs = 0;
   #meanMs = FIRST_GUESS_MS;
@@ -84,7 +90,7 @@ export class HashPool {
    * Throws `hashing_overloaded` when the queue is full or the wait became too long, the signal's reason when it is aborted before
    * the work began, and `internal` when the worker died. Work that has begun is finished: its slot is not free before.
    */
-  run(job: HashJob, { signal, usesThreadPool = false }: RunOptions = {}): Promise<HashAnswer> {
+  run(job: HashJob, { signal, usesThreadPool = false, aside }: RunOptions = {}): Promise<HashAnswer> {
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (this.#closing || (!this.#mayStart(usesThreadPool) && this.#isFull(usesThreadPool))) {
       return Promise.reject(this.#overloaded(usesThreadPool));
@@ -96,7 +102,7 @@ export class HashPool {
       };
       const forget = () => signal?.removeEventListener('abort', drop);
       const sinceMs = performance.now();
-      const waiting: Waiting = { job, usesThreadPool, sinceMs, resolve, reject, forget };
+      const waiting: Waiting = { job, usesThreadPool, aside, sinceMs, resolve, reject, forget };
       signal?.addEventListener('abort', drop, { once: true });
       this.#queue.push(waiting);
       this.#startNext();
@@ -160,18 +166,39 @@ export class HashPool {
 
   #start(waiting: Waiting): void {
     waiting.forget();
-    const slot = this.#idle.pop() ?? this.#spawn();
-    slot.waiting = waiting;
-    slot.startedMs = performance.now();
-    this.#busy.add(slot);
     if (waiting.usesThreadPool) this.#threadPoolJobs += 1;
+    if (waiting.aside) this.#runAside(waiting, waiting.aside);
+    else this.#runInWorker(waiting);
+  }
+
+  #runInWorker(waiting: Waiting): void {
+    const slot = this.#idle.pop() ?? this.#spawn();
+    this.#begin(slot, waiting);
     slot.worker.ref();
     slot.worker.postMessage(waiting.job);
   }
 
+  #begin(slot: Slot, waiting: Waiting): void {
+    slot.waiting = waiting;
+    slot.startedMs = performance.now();
+    this.#busy.add(slot);
+  }
+
+  #runAside(waiting: Waiting, aside: NonNullable<RunOptions['aside']>): void {
+    const slot: Slot = { startedMs: 0 };
+    this.#begin(slot, waiting);
+    aside(waiting.job).then(
+      (answer) => {
+        this.#measured(performance.now() - slot.startedMs);
+        this.#release(slot)?.resolve(answer);
+      },
+      (cause) => this.#release(slot)?.reject(new FootbridgeError('internal', { detail: 'a hash', cause })),
+    );
+  }
+
   /** A worker that dies takes its one job with it and is replaced when the next needs it. */
-  #spawn(): Slot {
-    const slot: Slot = { worker: new Worker(this.#options.worker), startedMs: 0 };
+  #spawn(): WorkerSlot {
+    const slot: WorkerSlot = { worker: new Worker(this.#options.worker), startedMs: 0 };
     let cause: unknown;
     slot.worker.on('message', (answer: HashAnswer) => {
       this.#measured(performance.now() - slot.startedMs);

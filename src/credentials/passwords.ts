@@ -3,12 +3,14 @@ import { availableParallelism } from 'node:os';
 import { FootbridgeError } from '../errors.ts';
 import type { StoredPassword } from '../user.ts';
 import type { AcceptedFormat } from './accepted-format.ts';
+import { answerTo } from './answering.ts';
 import type { Shadow } from './exporting.ts';
 import { openExporting } from './exporting.ts';
 import { isUnusable } from './format.ts';
 import { formatNamed, MARKED } from './format-names.ts';
 import type { ParsedHash } from './hash.ts';
 import { algorithmOf, isWithinBounds } from './hash.ts';
+import type { RunOptions } from './hash-pool.ts';
 import { HashPool } from './hash-pool.ts';
 import type { PasswordSettings } from './password-settings.ts';
 import type { ReasonCode, Refusal } from './reasons.ts';
@@ -150,9 +152,11 @@ function bytesOf(password: string): Buffer | undefined {
   return bytes.length <= MAX_PASSWORD_BYTES ? bytes : undefined;
 }
 
-function usesThreadPool(hash: ParsedHash): boolean {
-  const { usesThreadPool: uses = false } = algorithmOf(hash);
-  return typeof uses === 'boolean' ? uses : uses(hash.parameters);
+/** Whose threads compute it: libuv's, a worker's, or a worker's that waits for libuv's. */
+function threadsOf(hash: ParsedHash): Pick<RunOptions, 'usesThreadPool' | 'aside'> {
+  const { usesThreadPool: uses = false, runsAside } = algorithmOf(hash);
+  const usesThreadPool = typeof uses === 'boolean' ? uses : uses(hash.parameters);
+  return runsAside ? { usesThreadPool, aside: answerTo } : { usesThreadPool };
 }
 
 function threadPoolSlots(): number {
@@ -183,7 +187,7 @@ export function openPasswords(settings: PasswordSettings): Passwords {
   const readWithinCaps = (stored: StoredPassword) => withinCaps(read(stored));
 
   function hash(parsed: ParsedHash, password: Buffer, { signal }: VerifyOptions) {
-    return pool.run({ hash: parsed, password }, { signal, usesThreadPool: usesThreadPool(parsed) });
+    return pool.run({ hash: parsed, password }, { signal, ...threadsOf(parsed) });
   }
 
   const means = {
@@ -193,12 +197,7 @@ export function openPasswords(settings: PasswordSettings): Passwords {
         ? (await hash(parsed, password, signal ? { signal } : {})).matches
         : undefined,
     derive: async (parsed: ParsedHash, password: Buffer, signal?: AbortSignal) =>
-      (
-        await pool.run(
-          { hash: parsed, password, wants: 'digest' },
-          { signal, usesThreadPool: usesThreadPool(parsed) },
-        )
-      ).digest,
+      (await pool.run({ hash: parsed, password, wants: 'digest' }, { signal, ...threadsOf(parsed) })).digest,
   };
   const exporting = openExporting({ read, ...means });
   const decoy = decoyHash(settings, readWithinCaps);

@@ -203,6 +203,20 @@ describe('the hash pool', () => {
     await expect(second).resolves.toEqual({ matches: true });
   });
 
+  test('runs without a worker what needs none, within the same slots', async () => {
+    const pool = poolOf({ worker: new URL('./fixtures/no-such-worker.ts', import.meta.url) });
+    const held = Promise.withResolvers<{ matches: boolean }>();
+    const first = pool.run(job('any'), { aside: () => held.promise });
+    const second = pool.run(job('any'), { aside: async () => ({ matches: false }) });
+    expect(pool.stats()).toMatchObject({ running: 1, queued: 1 });
+    held.resolve({ matches: true });
+    await expect(first).resolves.toEqual({ matches: true });
+    await expect(second).resolves.toEqual({ matches: false });
+    const broken = pool.run(job('any'), { aside: () => Promise.reject(new Error('broken')) });
+    await expect(broken).rejects.toMatchObject({ code: 'internal' });
+    expect(pool.stats()).toMatchObject({ running: 0, queued: 0 });
+  });
+
   test('refuses what waits and what comes once it closes, and lets running jobs finish', async () => {
     const pool = poolOf();
     const running = await hold(pool);

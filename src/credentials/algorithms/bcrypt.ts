@@ -18,9 +18,11 @@ const PREFIX_LENGTH = '$2b$10$'.length + 22;
  */
 export const bcryptAlgorithm: Algorithm<BcryptParameters> = {
   label: () => 'bcrypt',
+  usesThreadPool: true,
+  runsAside: true,
   admits: ({ parameters }, caps) => parameters.cost >= 4 && parameters.cost <= caps.bcryptCost,
-  derive(password, { parameters, salt }) {
+  async derive(password, { parameters, salt }) {
     const prefix = `$2b$${String(parameters.cost).padStart(2, '0')}$${asText(salt)}`;
-    return Buffer.from(bcrypt.hashSync(password, prefix).slice(PREFIX_LENGTH), 'ascii');
+    return Buffer.from((await bcrypt.hash(password, prefix)).slice(PREFIX_LENGTH), 'ascii');
   },
 };
