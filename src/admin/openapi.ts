@@ -1,5 +1,7 @@
 /** `/openapi.json` (OpenAPI 3.1), generated from the schemas that check the requests. */
+
 import { z } from 'zod';
+import packageFile from '../../package.json' with { type: 'json' };
 import type { ErrorCode } from '../errors.ts';
 import { ERRORS } from '../errors.ts';
 import { claimOperations } from '../migration/claim-tokens/claim-routes.ts';
@@ -76,7 +78,7 @@ export function openApiDocument(issuer: string): Json {
     openapi: '3.1.0',
     info: {
       title: 'Footbridge',
-      version: '0.1.0',
+      version: packageFile.version,
       description: 'What a target calls while users move, and what operators do.',
     },
     servers: [{ url: issuer }],

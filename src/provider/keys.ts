@@ -136,15 +136,15 @@ export interface Rotation {
   readonly force?: boolean;
 }
 
-/** next → current → previous, and a new next. Throws illegal_transition when next was published too recently. */
+/** next → current → previous, and a new next. Throws rotation_too_early when next was published too recently. */
 export async function rotateKeys(db: Db, keyring: Keyring, rotation: Rotation): Promise<void> {
   await db.transaction(async (tx) => {
     await tx.run(LOCK);
     const [newest] = await tx.run<{ age: number }>(NEWEST_NEXT);
     if (!rotation.force && (newest?.age ?? 0) < rotation.publishedForSeconds) {
       const wait = Math.ceil(rotation.publishedForSeconds - (newest?.age ?? 0));
-      throw new FootbridgeError('illegal_transition', {
-        detail: `the next keys were published only a moment ago; clients may not know them yet. Wait ${wait} s, or use --force`,
+      throw new FootbridgeError('rotation_too_early', {
+        detail: `Wait ${wait} s, or use --force.`,
         retryAfterSeconds: wait,
       });
     }

@@ -49,7 +49,7 @@ test('keys are sealed at rest and open only with the master key they were made w
 
 test('a next key that clients may not know yet is not promoted, unless forced', async () => {
   await expect(rotateKeys(db, keyring, rotation)).rejects.toThrow(
-    expect.objectContaining({ code: 'illegal_transition' }),
+    expect.objectContaining({ code: 'rotation_too_early' }),
   );
   const before = await listKeys(db);
   await rotateKeys(db, keyring, { ...rotation, force: true });
