@@ -68,17 +68,28 @@ export function observing(
       return { ...calls, findByLogin: find('findByLogin'), findBySub: find('findBySub') };
     },
     passwords: (passwords) => {
+      const isRefused = (error: unknown): boolean => {
+        if (!isFootbridgeError(error, 'hashing_overloaded')) return false;
+        metrics.hashingRefused.inc();
+        hashing.refusedAt = performance.now();
+        return true;
+      };
       const around: Around = (name, work) =>
         timed(
           () => inSpan(`password ${name}`, { 'footbridge.call': name }, work),
           ({ seconds, error }) => {
-            if (isFootbridgeError(error, 'hashing_overloaded')) {
-              metrics.hashingRefused.inc();
-              hashing.refusedAt = performance.now();
-            } else metrics.hashingSeconds.observe({ call: name }, seconds);
+            if (!isRefused(error)) metrics.hashingSeconds.observe({ call: name }, seconds);
           },
         );
-      return calledThrough(passwords, around, NO_HASHING);
+      const announce = () => {
+        try {
+          return passwords.announce();
+        } catch (error) {
+          isRefused(error);
+          throw error;
+        }
+      };
+      return { ...calledThrough(passwords, around, NO_HASHING), announce };
     },
     targets(targets) {
       const watched = <T extends object>(target: string, ends: T): T => {

@@ -74,6 +74,7 @@ export class HashPool {
   readonly #idle: WorkerSlot[] = [];
   readonly #busy = new Set<Slot>();
   #threadPoolJobs = 0;
+  #announced = 0;
   #meanMs = FIRST_GUESS_MS;
   #isMeasured = false;
   #closing: (() => void) | undefined;
@@ -109,6 +110,20 @@ export class HashPool {
     });
   }
 
+  /**
+   * A job is about to come, and there is something else to do before it. Throws `hashing_overloaded` where jobs wait, and the
+   * ones that are about to come fill the queue. What it returns is called when this one comes, or will not.
+   */
+  announce(): () => void {
+    if (this.#queue.length > 0 && this.#isFull(false, this.#announced)) throw this.#overloaded(false);
+    this.#announced += 1;
+    let isOver = false;
+    return () => {
+      if (!isOver) this.#announced -= 1;
+      isOver = true;
+    };
+  }
+
   /** Refuses what waits and what comes, lets running hashes finish, and ends the workers. */
   async close(): Promise<void> {
     if (!this.#closing) {
@@ -127,15 +142,16 @@ export class HashPool {
   }
 
   /** How long one more of this kind can expect to wait. */
-  #waitSeconds(usesThreadPool: boolean): number {
+  #waitSeconds(usesThreadPool: boolean, coming = 0): number {
     const { slots, threadPoolSlots } = this.#options;
     const atOnce = usesThreadPool ? Math.min(slots, threadPoolSlots) : slots;
-    return ((this.#queue.length + 1) * this.#meanMs) / atOnce / 1000;
+    return ((this.#queue.length + coming + 1) * this.#meanMs) / atOnce / 1000;
   }
 
-  #isFull(usesThreadPool: boolean): boolean {
+  #isFull(usesThreadPool: boolean, coming = 0): boolean {
     const { queueLength, queueWaitSeconds } = this.#options;
-    return this.#queue.length >= queueLength || this.#waitSeconds(usesThreadPool) > queueWaitSeconds;
+    const isTooLong = this.#waitSeconds(usesThreadPool, coming) > queueWaitSeconds;
+    return this.#queue.length + coming >= queueLength || isTooLong;
   }
 
   /** The speed was guessed wrong, or the machine has become slow: who asked has given up, or is about to. */

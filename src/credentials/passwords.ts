@@ -40,6 +40,12 @@ export interface Passwords {
    * Throws `hashing_overloaded` when the queue is full, before any work.
    */
   verify(stored: StoredPassword, password: string, options?: VerifyOptions): Promise<VerifyResult>;
+  /**
+   * For whoever has other work to do before they ask for a hash: where hashes wait already, and with those who have announced
+   * themselves there would be too many, it is told now and not after that work. Throws `hashing_overloaded`; call what it
+   * returns when the hash is asked for, or will not be.
+   */
+  announce(): () => void;
   /** Spends the time of a usual verification, in the same queue and slots: for unknown users and unusable hashes. */
   decoy(password: string, options?: VerifyOptions): Promise<void>;
   /** What the stored password is, or why it cannot be verified. No work. */
@@ -227,6 +233,7 @@ export function openPasswords(settings: PasswordSettings): Passwords {
         translations: accepts.map((formats) => translated(found, formats)),
       };
     },
+    announce: () => pool.announce(),
     stats: () => pool.stats(),
     close: () => pool.close(),
   };

@@ -46,12 +46,14 @@ const PASSWORD_BYTES = 1_024;
  */
 export async function tryPassword(deps: PasswordDeps, attempt: PasswordTry): Promise<Tried> {
   const startedAt = performance.now();
-  const tried = await withinThrottle(deps, attempt);
+  // In a storm most are turned away: that is not to cost them, or the stores, a lookup each.
+  const comes = deps.passwords.announce();
+  const tried = await withinThrottle(deps, attempt, comes).finally(comes);
   if (tried.kind === 'wrong' || tried.kind === 'locked') await restOf(startedAt, deps.failureFloorMs);
   return tried;
 }
 
-async function withinThrottle(deps: PasswordDeps, attempt: PasswordTry): Promise<Tried> {
+async function withinThrottle(deps: PasswordDeps, attempt: PasswordTry, comes: () => void): Promise<Tried> {
   const { throttle } = deps;
   const accounts = (await identifiersOf(deps, attempt)).map((identifier) => throttle.account(identifier));
   const buckets = [...accounts, throttle.network(attempt.network)];
@@ -62,6 +64,7 @@ async function withinThrottle(deps: PasswordDeps, attempt: PasswordTry): Promise
   const watched = known && deps.watch?.knownPart(known.user.sub);
   const { signal } = attempt;
   return withinLimits(deps, { buckets, ledger, watched, signal }, async (circumstances) => {
+    comes();
     const match = await matchAnywhere(deps, known, attempt);
     if (!match) {
       await throttle.fail(buckets);

@@ -217,6 +217,23 @@ describe('the hash pool', () => {
     expect(pool.stats()).toMatchObject({ running: 0, queued: 0 });
   });
 
+  test('turns away before their other work those who would find the queue full', async () => {
+    const pool = poolOf({ queueLength: 3 });
+    const early = pool.announce();
+    const running = await hold(pool);
+    // Nobody waits: that somebody comes is no reason yet.
+    const [second, third] = [pool.announce(), pool.announce()];
+    third();
+    third();
+    const waiting = pool.run(job('answer'));
+    expect(() => pool.announce()).toThrow(expect.objectContaining({ code: 'hashing_overloaded' }));
+    second();
+    pool.announce()();
+    early();
+    await running.release();
+    await waiting;
+  });
+
   test('refuses what waits and what comes once it closes, and lets running jobs finish', async () => {
     const pool = poolOf();
     const running = await hold(pool);

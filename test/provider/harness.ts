@@ -255,6 +255,7 @@ const plainPasswords: FrontOptions['passwords'] = {
     algorithm: 'none',
   }),
   decoy: async () => undefined,
+  announce: () => () => undefined,
   identify: () => ({ format: 'plain', algorithm: 'none', costs: '' }),
   translate: () => refuse('unknown_format'),
   examine: () => ({ identified: refuse('unknown_format'), translations: [] }),
