@@ -3,22 +3,19 @@
  * readable. Exit code 0: done; 1: found something wrong; 2: could not run.
  */
 import { existsSync, writeFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { parse } from 'yaml';
-import { ZodError } from 'zod';
 import packageFile from '../package.json' with { type: 'json' };
 import type { Operation } from './admin/operation.ts';
 import { operations } from './admin/operations/index.ts';
 import type { Who } from './admin/perform.ts';
 import { perform } from './admin/perform.ts';
-import { ConfigError, configSchema, loadConfig, showConfig } from './config.ts';
-import { FootbridgeError } from './errors.ts';
+import { EXIT, failedBy, InputError } from './cli-errors.ts';
+import type { Settings } from './config.ts';
+import { configSchema, loadConfig, showConfig } from './config.ts';
 import { hashCommand } from './hash-command.ts';
-import { PortBusyError } from './listener.ts';
 import { progressLine } from './progress-line.ts';
-import { sqlStateOf, UNDEFINED_TABLE } from './store/db.ts';
-import { EmbeddedPostgresError } from './store/embedded.ts';
-import { SchemaError, schemaUp } from './store/schema.ts';
+import { schemaUp } from './store/schema.ts';
 
 interface Shared {
   readonly config: string;
@@ -29,8 +26,6 @@ const DEMO_DATA = '.footbridge';
 /** Beside a running demo the commands look into the demo, unless told otherwise. */
 const DEFAULT_CONFIG =
   ['footbridge.yaml', `${DEMO_DATA}/footbridge.yaml`].find((file) => existsSync(file)) ?? 'footbridge.yaml';
-const EXIT = { ok: 0, wrong: 1, failed: 2 } as const;
-
 const say = (text: string) => process.stderr.write(`${text}\n`);
 const answer = (value: unknown, shared: Shared, text: string) =>
   process.stdout.write(`${shared.json ? JSON.stringify(value) : text}\n`);
@@ -59,8 +54,18 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     await program.parseAsync(argv as string[]);
     return outcome.code;
   } catch (error) {
-    return report(error);
+    const { text, code } = failedBy(error, database);
+    if (text) say(text);
+    return code;
   }
+}
+
+/** Of the configuration that was read last: whoever cannot reach it is told where it should be. */
+let database: string | undefined;
+function load(file: string): Settings {
+  const settings = loadConfig(file);
+  database = settings.database.url.reveal();
+  return settings;
 }
 
 type MakeCommand = (parent: Command, name: string, summary: string) => Command;
@@ -68,7 +73,7 @@ type MakeCommand = (parent: Command, name: string, summary: string) => Command;
 function addServers(program: Command, command: MakeCommand): void {
   command(program, 'start', 'Runs the server.').action(async ({ config }: Shared) => {
     const { runServer } = await import('./run.ts');
-    await runServer(() => loadConfig(config));
+    await runServer(() => load(config));
   });
   program
     .command('demo')
@@ -77,18 +82,27 @@ function addServers(program: Command, command: MakeCommand): void {
     )
     .option('--reset', 'begin anew')
     .option('--data <folder>', 'where the demo keeps its data', DEMO_DATA)
-    .option('--port <port>', 'Footbridge’s port; the others follow from it', '8080')
-    .action(async (options: { reset?: boolean; data: string; port: string }) => {
+    .option('--port <port>', 'Footbridge’s port; the others follow from it', portOf, 8080)
+    .action(async (options: { reset?: boolean; data: string; port: number }) => {
       const { runDemo } = await import('../example/demo/main.ts');
-      await runDemo({ reset: options.reset ?? false, data: options.data, port: Number(options.port) });
+      await runDemo({ reset: options.reset ?? false, data: options.data, port: options.port });
     });
+}
+
+/** The demo's highest is so much above it. */
+const DEMO_PORTS = 13;
+function portOf(text: string): number {
+  const port = Number(text);
+  const isPort = Number.isInteger(port) && port >= 1 && port + DEMO_PORTS <= 65_535;
+  if (!isPort) throw new InvalidArgumentError(`expected a number from 1 to ${65_535 - DEMO_PORTS}.`);
+  return port;
 }
 
 function addConfig(program: Command, command: MakeCommand): void {
   const config = program.command('config').description('The configuration file.');
   command(config, 'check', 'Checks the file and names every problem with line and column.').action(
     (shared: Shared) => {
-      loadConfig(shared.config);
+      load(shared.config);
       answer({ ok: true, file: shared.config }, shared, `${shared.config} is well.`);
     },
   );
@@ -115,7 +129,7 @@ function addSchema(program: Command, command: MakeCommand, _outcome: { code: num
     'up',
     'Applies the schema steps that are missing.',
   ).action(async (shared: Shared) => {
-    const url = loadConfig(shared.config).database.url.reveal();
+    const url = load(shared.config).database.url.reveal();
     const done = await schemaUp({ url, log: say });
     answer(done ?? { ok: true }, shared, 'The database is up to date.');
   });
@@ -178,7 +192,7 @@ function addOperation(
       ...options
     } = args[values.length] as Shared & Record<string, unknown>;
     const given = Object.fromEntries((operation.positional ?? []).map((name, i) => [name, values[i]]));
-    const input = operation.input.parse({ ...options, ...given });
+    const input = inputOf(operation, { ...options, ...given });
     const progress = progressLine();
     const interrupt = operation.interruptible && onInterrupt();
     const run = (): Promise<unknown> => {
@@ -206,6 +220,18 @@ function addOperation(
   });
 }
 
+function inputOf(
+  { input, positional = [] }: Operation,
+  given: Record<string, unknown>,
+): Record<string, unknown> {
+  const read = input.safeParse(given);
+  if (read.success) return read.data as Record<string, unknown>;
+  const named = (name: string) => (positional.includes(name) ? `<${kebab(name)}>` : `--${kebab(name)}`);
+  throw new InputError(
+    read.error.issues.map(({ path, message }) => `${named(path.join('.'))}: ${message}`).join('\n'),
+  );
+}
+
 async function atDesk<T>(
   configFile: string,
   work: (desk: import('./admin/operation.ts').Desk, who: Who) => Promise<T>,
@@ -213,7 +239,7 @@ async function atDesk<T>(
   const { openDesk } = await import('./desk.ts');
   // Whoever may read the configuration has our database: a lesser role would be one in name only.
   const who: Who = { name: process.env.SUDO_USER ?? process.env.USER ?? 'cli', role: 'admin' };
-  const { desk, close } = await openDesk(loadConfig(configFile), { actor: who.name, configFile });
+  const { desk, close } = await openDesk(load(configFile), { actor: who.name, configFile });
   try {
     return await work(desk, who);
   } finally {
@@ -241,38 +267,3 @@ function onInterrupt(): { readonly signal: AbortSignal; end(): void } {
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-
-/** One sentence for what an operator can mend; a place in the code only for what is our fault. */
-function report(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.failed;
-  if (error instanceof ConfigError) {
-    say(error.message);
-    return EXIT.wrong;
-  }
-  if (error instanceof FootbridgeError) {
-    say(
-      error.detail && error.status < 500
-        ? `${error.message} ${error.detail}`
-        : `${error.message}${error.detail ? ` (${error.detail})` : ''}`,
-    );
-    return error.code === 'user_not_found' ? EXIT.wrong : EXIT.failed;
-  }
-  if (sqlStateOf(error) === UNDEFINED_TABLE) {
-    say('Our own database lacks a schema step: run `footbridge schema up` first.');
-    return EXIT.failed;
-  }
-  if (error instanceof ZodError) {
-    for (const { path, message } of error.issues) say(`--${kebab(path.join('.'))}: ${message}`);
-    return EXIT.failed;
-  }
-  if (
-    error instanceof EmbeddedPostgresError ||
-    error instanceof SchemaError ||
-    error instanceof PortBusyError
-  ) {
-    say(error.message);
-    return EXIT.failed;
-  }
-  say(error instanceof Error ? (error.stack ?? error.message) : String(error));
-  return EXIT.failed;
-}

@@ -25,7 +25,16 @@ export class PortBusyError extends Error {
   override name = 'PortBusyError';
 }
 
-export async function listen(handle: RequestListener, at: { host: string; port: number }): Promise<Listener> {
+type Address = { readonly host: string; readonly port: number };
+
+const NOT_OURS: Readonly<Record<string, (at: Address) => string>> = {
+  EADDRINUSE: ({ host, port }) =>
+    `Port ${port} on ${host} is taken by another program. Choose another one, or see who has it: ss -ltnp 'sport = :${port}'`,
+  EADDRNOTAVAIL: ({ host }) => `${host} is no address of this machine: correct \`listen\`.`,
+  EACCES: ({ port }) => `Port ${port} may not be opened by this user: choose one above 1023.`,
+};
+
+export async function listen(handle: RequestListener, at: Address): Promise<Listener> {
   let closing = false;
   const answering = openAnswering();
   const server = createServer(
@@ -50,11 +59,7 @@ export async function listen(handle: RequestListener, at: { host: string; port: 
   server.maxConnections = CONNECTIONS;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(
-        error.code === 'EADDRINUSE'
-          ? new PortBusyError(`Port ${at.port} on ${at.host} is taken by another program.`)
-          : error,
-      ),
+      reject(NOT_OURS[error.code ?? ''] ? new PortBusyError(NOT_OURS[error.code!]!(at)) : error),
     );
     server.listen(at.port, at.host, resolve);
   });

@@ -17,6 +17,7 @@ const FLOORS: readonly (readonly string[])[] = [
     'clock',
     'colour',
     'yaml-file',
+    'issue-words',
     'config-sources',
     'store',
     'observability',
@@ -36,7 +37,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['standing'],
   ['generation'],
   ['app'],
-  ['main', 'cli', 'run', 'upkeep', 'hash-command', 'progress-line', 'listener'],
+  ['main', 'cli', 'cli-errors', 'run', 'upkeep', 'hash-command', 'progress-line', 'listener'],
 ];
 /** The ground is one floor whose parts know each other; the top is one program; the desk shows what the provider keeps. */
 const NEIGHBOURS = new Set([...FLOORS[0]!, ...FLOORS.at(-1)!].flatMap((a) => [a]));
