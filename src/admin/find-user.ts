@@ -1,5 +1,5 @@
 /** Somebody an operator names: by what they type to log in, or by the sub. */
-import { isFootbridgeError } from '../errors.ts';
+import { FootbridgeError, isFootbridgeError } from '../errors.ts';
 import type { Directory } from '../legacy/directory.ts';
 import type { User } from '../user.ts';
 
@@ -18,14 +18,22 @@ export async function findUser(
     return { user, problem: undefined };
   } catch (error) {
     if (!isFootbridgeError(error)) throw error;
-    return { user: undefined, problem: error.message };
+    return { user: undefined, problem: error.detail ? `${error.message} (${error.detail})` : error.message };
   }
 }
 
-/** The sub; where the store knows nobody by it, what was given may be one, of somebody who is gone there. */
+/**
+ * The sub; where the store knows nobody by it, what was given may be one, of somebody who is gone there. A store that could not
+ * be asked has not said so: throws legacy_unavailable then, unless what was given is a sub.
+ */
 export async function subOf(
-  directory: Pick<Directory, 'findByLogin' | 'userBySub'>,
+  directory: Pick<Directory, 'findByLogin' | 'userBySub' | 'legacyIdOf'>,
   wanted: string,
 ): Promise<string> {
-  return (await findUser(directory, wanted)).user?.sub ?? wanted;
+  const { user, problem } = await findUser(directory, wanted);
+  if (!user && problem && directory.legacyIdOf(wanted) === undefined)
+    throw new FootbridgeError('legacy_unavailable', {
+      detail: `who ${wanted} is could not be asked: ${problem} Nothing was looked up or changed: name the person by the sub, or try again once the store answers`,
+    });
+  return user?.sub ?? wanted;
 }

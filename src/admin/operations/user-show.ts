@@ -61,6 +61,7 @@ export const userShow = defineOperation({
       lines.push(`  at ${name.padEnd(7)} ${n} session${n === 1 ? '' : 's'} (see session show)`);
     return lines.map(seen).join('\n');
   },
+  foundWrong: ({ problem }) => problem !== undefined,
 });
 
 const countBy = (names: readonly string[]): Record<string, number> =>
