@@ -71,6 +71,7 @@ export async function ensureKeys(
   await db.transaction(async (tx) => {
     await tx.run(LOCK);
     const rows = await tx.run<KeyRow>(SELECT);
+    for (const row of rows) open(row, keyring);
     for (const purpose of jwtIdp ? [...PURPOSES, JWT_IDP] : PURPOSES) {
       for (const state of ['current', 'next'] as const) {
         if (!rows.some((row) => row.purpose === purpose && row.state === state))
@@ -80,17 +81,18 @@ export async function ensureKeys(
   });
 }
 
+/** Throws config_invalid where the master key is another one: a key made beside it could never be used together with it. */
+function open(row: KeyRow, keyring: Keyring) {
+  const secret = keyring.open('provider-key', row.sealed, row.kid);
+  if (secret) return { ...row, secret: secret.toString() };
+  throw new FootbridgeError('config_invalid', {
+    detail: `\`masterKey\` does not open key ${row.kid} of this database: one of the two does not belong here. Name the master key that the database was made with; to change it, name both: masterKey: [new, old]`,
+  });
+}
+
 export async function loadKeys(db: Db, keyring: Keyring): Promise<ProviderKeys> {
   const rows = await db.run<KeyRow>(SELECT);
-  const opened = rows.map((row) => {
-    const secret = keyring.open('provider-key', row.sealed, row.kid);
-    if (!secret) {
-      throw new FootbridgeError('config_invalid', {
-        detail: `the master key does not open key ${row.kid}: is it the one this database was made with?`,
-      });
-    }
-    return { ...row, secret: secret.toString() };
-  });
+  const opened = rows.map((row) => open(row, keyring));
   const jwks = (...purposes: readonly KeyPurpose[]) =>
     opened.filter((key) => purposes.includes(key.purpose)).map((key) => JSON.parse(key.secret) as JWK);
   return {
@@ -140,6 +142,7 @@ export interface Rotation {
 export async function rotateKeys(db: Db, keyring: Keyring, rotation: Rotation): Promise<void> {
   await db.transaction(async (tx) => {
     await tx.run(LOCK);
+    for (const row of await tx.run<KeyRow>(SELECT)) open(row, keyring);
     const [newest] = await tx.run<{ age: number }>(NEWEST_NEXT);
     if (!rotation.force && (newest?.age ?? 0) < rotation.publishedForSeconds) {
       const wait = Math.ceil(rotation.publishedForSeconds - (newest?.age ?? 0));
@@ -162,6 +165,7 @@ const DROP_COOKIE_KEYS = statement(`delete from provider_keys where purpose = 'c
 export async function replaceCookieKeys(db: Db, keyring: Keyring): Promise<void> {
   await db.transaction(async (tx) => {
     await tx.run(LOCK);
+    for (const row of await tx.run<KeyRow>(SELECT)) open(row, keyring);
     await tx.run(DROP_COOKIE_KEYS);
     await makeKey(tx, keyring, 'cookie', 'current');
     await makeKey(tx, keyring, 'cookie', 'next');

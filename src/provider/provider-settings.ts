@@ -231,6 +231,11 @@ export const providerSettings = ownSettings.superRefine((settings, context) => {
     context.addIssue({ code: 'custom', path: ['lifetimes', 'rememberedSeconds'], message });
   }
   for (const [index, { clientId }] of clients.entries()) {
+    const first = clients.findIndex((client) => client.clientId === clientId);
+    if (first < index) {
+      const message = `clients.${first} is called so already: each client needs an id of its own`;
+      context.addIssue({ code: 'custom', path: ['clients', index, 'clientId'], message });
+    }
     if (![JWT_IDP_CLIENT, CLAIM_CLIENT].includes(clientId)) continue;
     const path = ['clients', index, 'clientId'];
     context.addIssue({ code: 'custom', path, message: `${clientId} is a client of our own` });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ensureKeys, listKeys, loadKeys, rotateKeys } from '../../src/provider/keys.ts';
+import { ensureKeys, listKeys, loadKeys, replaceCookieKeys, rotateKeys } from '../../src/provider/keys.ts';
 import { Secret } from '../../src/settings.ts';
 import type { Db } from '../../src/store/db.ts';
 import { openDb } from '../../src/store/db.ts';
@@ -45,6 +45,16 @@ test('keys are sealed at rest and open only with the master key they were made w
   await expect(loadKeys(db, newKeyring())).rejects.toThrow(
     expect.objectContaining({ code: 'config_invalid' }),
   );
+});
+
+test('with another master key no key is made, rotated or replaced, and the database is as it was', async () => {
+  const before = await listKeys(db);
+  const wrong = newKeyring();
+  const refused = expect.objectContaining({ detail: expect.stringContaining('masterKey: [new, old]') });
+  await expect(ensureKeys(db, wrong)).rejects.toThrow(refused);
+  await expect(rotateKeys(db, wrong, { ...rotation, force: true })).rejects.toThrow(refused);
+  await expect(replaceCookieKeys(db, wrong)).rejects.toThrow(refused);
+  expect(await listKeys(db)).toEqual(before);
 });
 
 test('a next key that clients may not know yet is not promoted, unless forced', async () => {
