@@ -1,8 +1,8 @@
 /**
  * Our code as a few files of JavaScript: a start reads them instead of a thousand sources, and below node_modules Node runs no
  * TypeScript. Packages stay what npm installed. In `dist`, what the code reads (templates, schema steps, presets) lies in the
- * folders of the checkout, and what was compiled looks for it from there. A checkout builds when it is installed
- * (`--if-possible`: unless development's packages were left out), a package when it is packed (`--package`); `--clean` takes it away.
+ * folders of the checkout, and what was compiled looks for it from there. A checkout builds when it is installed (prepare.js), a
+ * package when it is packed (`--package`); `--clean` takes it away.
  */
 import { chmodSync, cpSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -21,7 +21,7 @@ const ENTRIES = { main: 'src/main.ts', 'src/credentials/hash-worker': 'src/crede
 /** npm packs files with their modes: the same archive under every umask of whoever builds. */
 const FILE_MODE = 0o644;
 
-async function build(): Promise<void> {
+export async function build(): Promise<void> {
   rmSync(DIST, { recursive: true, force: true });
   const { rolldown } = await import('rolldown');
   const bundle = await rolldown({
@@ -76,22 +76,17 @@ const filesIn = (folder: string) =>
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name));
 
-/** Whoever left development's packages out runs the sources. */
-const canBuild = () =>
-  import('rolldown').then(
-    () => true,
-    () => false,
-  );
-
-const [, , how] = process.argv;
-if (how === '--clean') {
-  rmSync(DIST, { recursive: true, force: true });
-  // Left here it would be npm's lock file instead of package-lock.json.
-  rmSync(SHRINKWRAP, { force: true });
-} else if (how !== '--if-possible' || (await canBuild())) {
-  await build();
-  if (how === '--package') {
-    cpSync(join(ROOT, 'package-lock.json'), SHRINKWRAP);
-    chmodSync(SHRINKWRAP, FILE_MODE);
+async function main(how: string | undefined): Promise<void> {
+  if (how === '--clean') {
+    rmSync(DIST, { recursive: true, force: true });
+    // Left here it would be npm's lock file instead of package-lock.json.
+    rmSync(SHRINKWRAP, { force: true });
+    return;
   }
+  await build();
+  if (how !== '--package') return;
+  cpSync(join(ROOT, 'package-lock.json'), SHRINKWRAP);
+  chmodSync(SHRINKWRAP, FILE_MODE);
 }
+
+if (process.argv[1] === import.meta.filename) await main(process.argv[2]);

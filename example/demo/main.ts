@@ -12,7 +12,6 @@ import type { App } from '../../src/app.ts';
 import { openApp } from '../../src/app.ts';
 import type { SettingsInput } from '../../src/config.ts';
 import { loadConfig } from '../../src/config.ts';
-import { listen, PortBusyError } from '../../src/listener.ts';
 import { counts } from '../../src/migration/ledger.ts';
 import { untilStopped } from '../../src/run.ts';
 import { openDb } from '../../src/store/db.ts';
@@ -22,6 +21,8 @@ import { schemaUp } from '../../src/store/schema.ts';
 import type { Demo } from './demo.ts';
 import { demoLegacySettings, startDemo, TARGET_CLIENT_ID, targetRedirectUris } from './demo.ts';
 import { planDemo } from './demo-plan.ts';
+import type { Held, Ports } from './ports.ts';
+import { holdPorts, portsFrom } from './ports.ts';
 
 export interface RunDemoOptions {
   readonly data: string;
@@ -33,7 +34,7 @@ export interface RunDemoOptions {
 
 export interface RunningDemo {
   readonly issuer: string;
-  readonly ports: ReturnType<typeof portsFrom>;
+  readonly ports: Ports;
   readonly links: Demo['links'];
   /** Lets its first visitor in, for ten minutes. */
   readonly consoleLink: string;
@@ -57,23 +58,24 @@ const isCheckout = !/[\\/]node_modules[\\/]/.test(import.meta.dirname);
 const COMMAND = isCheckout ? 'npm run -s footbridge --' : 'footbridge';
 const DEMO = isCheckout ? 'npm start --' : 'footbridge demo';
 
-const portsFrom = (port: number) => ({
-  public: port,
-  private: port + 1,
-  shop: port + 10,
-  target: port + 11,
-  newApp: port + 12,
-  story: port + 13,
-});
-
 /** Starts everything, prints the links, and ends when told to. */
 export async function runDemo(options: RunDemoOptions): Promise<void> {
   say(styleText('dim', 'Starting PostgreSQL, the shop, the new identity system and Footbridge …'));
   // Asked to stop while still starting: the start ends first, so that nothing of it is left behind.
   const stopped = untilStopped();
-  const demo = await openDemo({ ...options, log: () => undefined });
-  const asked = await Promise.race([stopped.then(() => true), Promise.resolve(false)]);
-  if (!asked) print(demo);
+  // A terminal that is closed leaves nothing running, and hears nothing more.
+  process.on('SIGHUP', () => process.kill(process.pid, 'SIGTERM'));
+  process.stderr.on('error', () => undefined);
+  const isAsked = () => Promise.race([stopped.then(() => true), Promise.resolve(false)]);
+  const demo = await openDemo({ ...options, log: () => undefined }).catch(async (error) => {
+    // Ctrl-C is heard by what is being started as well, which fails then.
+    if (!(await isAsked())) throw error;
+  });
+  if (!demo) {
+    say(styleText('dim', '\nStopped before everything was started.'));
+    return;
+  }
+  if (!(await isAsked())) print(demo);
   await stopped;
   say(styleText('dim', '\nStopping …'));
   await demo.close();
@@ -84,9 +86,25 @@ export async function openDemo(
   options: RunDemoOptions & { readonly log: (line: string) => void },
 ): Promise<RunningDemo> {
   const ports = portsFrom(options.port ?? 8080);
-  await assertFree(Object.values(ports));
+  const held = await holdPorts(ports);
   const data = resolve(options.data);
-  if (options.reset) await forget(data);
+  const closers: (() => Promise<void>)[] = [held.release];
+  const close = async () => {
+    for (const closer of closers.splice(0).reverse()) await closer();
+  };
+  try {
+    if (options.reset) await forget(data);
+    makeFolder(data);
+    const postgres = await startEmbeddedPostgres({ dataDir: join(data, 'postgres'), log: options.log });
+    closers.push(() => postgres.stop());
+    return await openAround(postgres, { ports, data, log: options.log, closers, close, held });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function makeFolder(data: string): void {
   try {
     mkdirSync(data, { recursive: true, mode: 0o700 });
   } catch (error) {
@@ -94,30 +112,20 @@ export async function openDemo(
       `The folder ${data} cannot be used (${(error as NodeJS.ErrnoException).code}): name another with --data.`,
     );
   }
-  const postgres = await startEmbeddedPostgres({ dataDir: join(data, 'postgres'), log: options.log });
-  const closers: (() => Promise<void>)[] = [() => postgres.stop()];
-  const close = async () => {
-    for (const closer of closers.splice(0).reverse()) await closer();
-  };
-  try {
-    return await openAround(postgres, { ports, data, log: options.log, closers, close });
-  } catch (error) {
-    await close();
-    throw error;
-  }
 }
 
 interface Stage {
-  readonly ports: ReturnType<typeof portsFrom>;
+  readonly ports: Ports;
   readonly data: string;
   readonly log: (line: string) => void;
   readonly closers: (() => Promise<void>)[];
   readonly close: () => Promise<void>;
+  readonly held: Held;
 }
 
 async function openAround(
   postgres: EmbeddedPostgres,
-  { ports, data, log, closers, close }: Stage,
+  { ports, data, log, closers, close, held }: Stage,
 ): Promise<RunningDemo> {
   for (const name of ['footbridge', 'shop', 'target']) await postgres.ensureDatabase(name);
   const secrets = keepSecrets(join(data, 'secrets.json'));
@@ -146,6 +154,7 @@ async function openAround(
     log,
   });
   closers.push(() => demo.close());
+  await held.release();
   const app = await openApp(settings);
   closers.push(() => app.close());
   const { token } = await invite(
@@ -162,7 +171,7 @@ const HEADER = `# The demo's configuration, written anew at each start. It holds
 
 interface SettingsParts {
   readonly postgres: EmbeddedPostgres;
-  readonly ports: ReturnType<typeof portsFrom>;
+  readonly ports: Ports;
   readonly secrets: DemoSecrets;
   readonly issuer: string;
 }
@@ -226,19 +235,6 @@ function keepSecrets(file: string): DemoSecrets {
   };
   writeFileSync(file, JSON.stringify(made, null, 2), { mode: 0o600 });
   return made;
-}
-
-/** Before anything is started: a second demo must not take the first one's database down when it gives up. */
-async function assertFree(ports: readonly number[]): Promise<void> {
-  for (const port of ports) {
-    const probe = await listen(() => undefined, { host: '127.0.0.1', port }).catch((error) => {
-      if (!(error instanceof PortBusyError)) throw error;
-      throw new PortBusyError(
-        `Port ${port} is taken: is the demo running already? Stop it, or start this one elsewhere with --port 9080.`,
-      );
-    });
-    await probe.close(0);
-  }
 }
 
 async function forget(data: string): Promise<void> {

@@ -25,7 +25,7 @@ beforeAll(async () => {
   for (const path of ['bin', 'src', 'migrations', 'example', 'packaging', 'package.json'])
     cpSync(join(ROOT, path), at(path), { recursive: true });
   symlinkSync(join(ROOT, 'node_modules'), at('node_modules'));
-  await run(process.execPath, [at('packaging/build.ts'), '--if-possible'], { cwd: folder });
+  await run(process.execPath, [at('packaging/prepare.js')], { cwd: folder });
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -41,6 +41,13 @@ test('what was compiled runs while no source is newer; an edited source runs its
   expect(await help()).toContain('Edited in front');
   utimesSync(file, new Date(0), new Date(0));
   expect(await help()).toContain(WORDS);
+});
+
+test('where nothing can be compiled, installing says so and goes on', async () => {
+  const bare = at('bare');
+  cpSync(at('packaging'), join(bare, 'packaging'), { recursive: true });
+  const { stderr } = await run(process.execPath, [join(bare, 'packaging/prepare.js')], { cwd: bare });
+  expect(stderr).toMatch(/^Not compiled, so the sources run: /);
 });
 
 test('a schema step or a template that was added later counts as a source', async () => {

@@ -117,6 +117,34 @@ test.skipIf(process.platform !== 'linux')(
   TIMEOUT_MS,
 );
 
+test.skipIf(process.platform !== 'linux')(
+  'of two starts at the same moment one runs, and the other says so and takes nothing away',
+  async () => {
+    const both = [start(), start()];
+    const [loser] = await Promise.race(both.map((one) => one.exited.then((code) => [one, code] as const)));
+    const winner = both.find((one) => one !== loser)!;
+    expect(loser.output()).toContain('is the demo running already?');
+    await winner.ready();
+    expect(await newAppAnswers()).toBe(200);
+    winner.child.kill('SIGINT');
+    await winner.exited;
+    expect(leftovers()).toEqual([]);
+  },
+  TIMEOUT_MS,
+);
+
+test.skipIf(process.platform !== 'linux')(
+  'a terminal that is closed leaves nothing running',
+  async () => {
+    const closed = start();
+    await closed.ready();
+    closed.child.kill('SIGHUP');
+    await closed.exited;
+    expect(leftovers()).toEqual([]);
+  },
+  TIMEOUT_MS,
+);
+
 test('a data folder that is not ours to use is explained in one sentence', async () => {
   const file = join(data, 'a-file');
   writeFileSync(file, '');
