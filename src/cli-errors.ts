@@ -20,27 +20,36 @@ export interface Failed {
   readonly code: number;
 }
 
-/** `database`: the setting `database.url`, where the configuration was read. */
-export function failedBy(error: unknown, database: string | undefined): Failed {
+/** What is known of the configuration, once it was read. */
+export interface Known {
+  /** The setting `database.url`. */
+  readonly database: string;
+  /** It is the demo's own. */
+  readonly isDemo: boolean;
+}
+
+export function failedBy(error: unknown, known: Known | undefined): Failed {
   if (error instanceof CommanderError)
     return { text: '', code: error.exitCode === 0 ? EXIT.ok : EXIT.failed };
   if (error instanceof ConfigError) return { text: error.message, code: EXIT.wrong };
   if (error instanceof FootbridgeError) {
-    const text = error.code === 'storage_unavailable' ? away(error, database) : sentenceOf(error);
+    const text = error.code === 'storage_unavailable' ? away(error, known) : sentenceOf(error);
     return { text, code: error.code === 'user_not_found' ? EXIT.wrong : EXIT.failed };
   }
-  return { text: refused(error, database) ?? plain(error), code: EXIT.failed };
+  return { text: refused(error, known) ?? plain(error), code: EXIT.failed };
 }
 
 /** What it is about, without who we are there. */
-function ours(database: string | undefined): string {
-  if (database === undefined || !URL.canParse(database)) return 'Our own database (`database.url`)';
-  const { host, pathname } = new URL(database);
+function ours(known: Known | undefined): string {
+  if (!known || !URL.canParse(known.database)) return 'Our own database (`database.url`)';
+  const { host, pathname } = new URL(known.database);
   return `Our own database (\`database.url\`: ${host || 'a socket'}, database ${decodeURIComponent(pathname.slice(1))})`;
 }
 
-const away = ({ detail = 'no answer' }: FootbridgeError, database: string | undefined): string =>
-  `${ours(database)} does not answer: ${detail}. Is PostgreSQL running there, and reachable from here? What to do: docs/runbooks/our-database-down.md.`;
+const away = ({ detail = 'no answer' }: FootbridgeError, known: Known | undefined): string =>
+  known?.isDemo
+    ? `The demo is not running, or has just lost its database (${detail}): start it with \`npm start\`.`
+    : `${ours(known)} does not answer: ${detail}. Is PostgreSQL running there, and reachable from here? What to do: docs/runbooks/our-database-down.md.`;
 
 /** Sentences of these speak to callers of the API: here the detail says all. */
 const SAID_BY_DETAIL: ReadonlySet<string> = new Set(['bad_request', 'not_found']);
@@ -60,10 +69,10 @@ const REFUSALS: ReadonlyMap<string, string> = new Map([
   [UNDEFINED_TABLE, 'it lacks a schema step: run `footbridge schema up` first'],
 ]);
 
-function refused(error: unknown, database: string | undefined): string | undefined {
+function refused(error: unknown, known: Known | undefined): string | undefined {
   const state = sqlStateOf(error);
   const remedy = state && REFUSALS.get(state);
-  return remedy && `${ours(database)} refuses: ${(error as Error).message} (${state}): ${remedy}.`;
+  return remedy && `${ours(known)} refuses: ${(error as Error).message} (${state}): ${remedy}.`;
 }
 
 const FILES: Readonly<Record<string, string>> = {

@@ -10,6 +10,7 @@ import type { Operation } from './admin/operation.ts';
 import { operations } from './admin/operations/index.ts';
 import type { Who } from './admin/perform.ts';
 import { perform } from './admin/perform.ts';
+import type { Known } from './cli-errors.ts';
 import { EXIT, failedBy, InputError } from './cli-errors.ts';
 import type { Settings } from './config.ts';
 import { configSchema, loadConfig, showConfig } from './config.ts';
@@ -24,8 +25,8 @@ interface Shared {
 
 const DEMO_DATA = '.footbridge';
 /** Beside a running demo the commands look into the demo, unless told otherwise. */
-const DEFAULT_CONFIG =
-  ['footbridge.yaml', `${DEMO_DATA}/footbridge.yaml`].find((file) => existsSync(file)) ?? 'footbridge.yaml';
+const DEMO_CONFIG = `${DEMO_DATA}/footbridge.yaml`;
+const DEFAULT_CONFIG = ['footbridge.yaml', DEMO_CONFIG].find((file) => existsSync(file)) ?? 'footbridge.yaml';
 const say = (text: string) => process.stderr.write(`${text}\n`);
 const answer = (value: unknown, shared: Shared, text: string) =>
   process.stdout.write(`${shared.json ? JSON.stringify(value) : text}\n`);
@@ -54,17 +55,17 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     await program.parseAsync(argv as string[]);
     return outcome.code;
   } catch (error) {
-    const { text, code } = failedBy(error, database);
+    const { text, code } = failedBy(error, known);
     if (text) say(text);
     return code;
   }
 }
 
-/** Of the configuration that was read last: whoever cannot reach it is told where it should be. */
-let database: string | undefined;
+/** Of the configuration that was read last: whoever cannot reach its database is told where that should be. */
+let known: Known | undefined;
 function load(file: string): Settings {
   const settings = loadConfig(file);
-  database = settings.database.url.reveal();
+  known = { database: settings.database.url.reveal(), isDemo: file === DEMO_CONFIG };
   return settings;
 }
 

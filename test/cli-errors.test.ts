@@ -5,10 +5,10 @@ import { FootbridgeError } from '../src/errors.ts';
 import { PortBusyError } from '../src/listener.ts';
 import { storageError } from '../src/store/db.ts';
 
-const DATABASE = 'postgres://bridge:hush-hush@db.internal:5433/footbridge';
+const KNOWN = { isDemo: false, database: 'postgres://bridge:hush-hush@db.internal:5433/footbridge' };
 const answered = (code: string, message: string) =>
   Object.assign(new pg.DatabaseError(message, message.length, 'error'), { code });
-const textOf = (error: unknown) => failedBy(error, DATABASE).text;
+const textOf = (error: unknown) => failedBy(error, KNOWN).text;
 
 test('an outage of our own database names the setting and the place, and no password', () => {
   const text = textOf(storageError(Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })));
@@ -17,6 +17,11 @@ test('an outage of our own database names the setting and the place, and no pass
   );
   expect(text).toContain('docs/runbooks/our-database-down.md');
   expect(text).not.toMatch(/bridge:|hush/);
+});
+
+test('an outage of the demo’s database says how the demo is started', () => {
+  const { text } = failedBy(new FootbridgeError('storage_unavailable'), { ...KNOWN, isDemo: true });
+  expect(text).toContain('start it with `npm start`');
 });
 
 test.each([

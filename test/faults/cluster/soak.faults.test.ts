@@ -67,7 +67,8 @@ test.runIf(process.platform === 'linux')(
     const lastFiles = Math.max(...samples.slice(-third).map((sample) => sample.files));
     expect(lastFiles).toBeLessThanOrEqual(warmFiles + SPARE_FILES);
     expect(old).toBeGreaterThan(WARM_LOGINS);
-    await until(async () => (await rows(`expires_at < now()`)) === 0, SWEPT_WITHIN_MS);
+    // Of what was given in the course of twenty minutes there is always something that has just expired.
+    await until(async () => (await rows(`expires_at < now() - interval '2 minutes'`)) === 0, SWEPT_WITHIN_MS);
     const perLogin = (await rows('true')) / traffic.done;
     expect(traffic.failures).toEqual([]);
     expect(traffic.turnedAway).toBeLessThanOrEqual(MAX_TURNED_AWAY * traffic.done);
