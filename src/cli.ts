@@ -15,6 +15,7 @@ import { EXIT, failedBy, InputError } from './cli-errors.ts';
 import type { Settings } from './config.ts';
 import { configSchema, loadConfig, showConfig } from './config.ts';
 import { hashCommand } from './hash-command.ts';
+import { telling, toldOf } from './issue-words.ts';
 import { progressLine } from './progress-line.ts';
 import { schemaUp } from './store/schema.ts';
 
@@ -225,11 +226,13 @@ function inputOf(
   { input, positional = [] }: Operation,
   given: Record<string, unknown>,
 ): Record<string, unknown> {
-  const read = input.safeParse(given);
+  const read = input.safeParse(given, { error: telling });
   if (read.success) return read.data as Record<string, unknown>;
   const named = (name: string) => (positional.includes(name) ? `<${kebab(name)}>` : `--${kebab(name)}`);
   throw new InputError(
-    read.error.issues.map(({ path, message }) => `${named(path.join('.'))}: ${message}`).join('\n'),
+    toldOf(read.error.issues)
+      .map(({ path, message }) => `${named(path.join('.'))}: ${message}`)
+      .join('\n'),
   );
 }
 

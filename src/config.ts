@@ -3,11 +3,12 @@
  * settings. Problems are all reported at once, each with file, line, column, path and what is expected.
  */
 import { readFileSync } from 'node:fs';
-import { stringify, visit } from 'yaml';
+import { isScalar, stringify, visit } from 'yaml';
 import { z } from 'zod';
 import { adminSettings } from './admin/admin-settings.ts';
 import { keepSources, masked } from './config-sources.ts';
 import { passwordSettings } from './credentials/password-settings.ts';
+import { telling } from './issue-words.ts';
 import { placesIn } from './legacy/apply-settings.ts';
 import type { LegacySettings } from './legacy/legacy-settings.ts';
 import { appliesOf, legacyStores, writesOf } from './legacy/legacy-settings.ts';
@@ -19,7 +20,7 @@ import { pagesSettings } from './provider/pages/pages-settings.ts';
 import { providerSettings, wrongTargets } from './provider/provider-settings.ts';
 import { legacySessionSettings, wrongStores } from './sessions/legacy-session-settings.ts';
 import { sessionSettings } from './sessions/session-settings.ts';
-import { count, Secret, secret } from './settings.ts';
+import { count, postgresUrl, Secret, secret, whyUnread } from './settings.ts';
 import { syncSettings } from './sync/sync-settings.ts';
 import { wrongSync } from './sync/wrong-sync.ts';
 import { targetSettings } from './targets/target-settings.ts';
@@ -46,13 +47,16 @@ const masterKey = secret.refine((key) => Buffer.from(key.reveal(), 'base64').len
 const shape = z.strictObject({
   database: z
     .strictObject({
-      url: secret.describe('Our own PostgreSQL (14 or newer): postgres://user:password@host/database.'),
+      url: postgresUrl.describe('Our own PostgreSQL (14 or newer): postgres://user:password@host/database.'),
       poolSize: count(2, 200, 10).describe('Connections per node.'),
       preparedStatements: z.boolean().default(true).describe('False behind a pooler in transaction mode.'),
     })
     .describe('Footbridge’s own database; never the legacy store.'),
   masterKey: z
-    .union([masterKey, z.array(masterKey).min(1)])
+    .union([masterKey, z.array(masterKey).min(1)], {
+      error: ({ input }) =>
+        input === undefined ? 'is missing: make one with `openssl rand -base64 32`' : undefined,
+    })
     .describe(
       '32 random bytes in base64: seals keys and cookies at rest. A list: the first seals, all open.',
     ),
@@ -164,12 +168,8 @@ function readConfig(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    const why =
-      (error as NodeJS.ErrnoException).code === 'ENOENT'
-        ? 'there is no such file'
-        : `cannot be read (${(error as NodeJS.ErrnoException).code})`;
     throw new ConfigError([
-      { file, line: 1, column: 1, path: '', message: `${why}; name another with --config FILE` },
+      { file, line: 1, column: 1, path: '', message: `${whyUnread(error)}; name another with --config FILE` },
     ]);
   }
 }
@@ -187,6 +187,8 @@ function secretsIn(value: unknown): string[] {
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(secretsIn) : [];
 }
 
+const EMPTY = 'the file is empty: begin with example/footbridge.yaml';
+
 interface Origin {
   readonly file: string;
   readonly env: NodeJS.ProcessEnv;
@@ -197,6 +199,9 @@ function readTree(text: string, { file, env }: Origin) {
   const yaml = readYaml(text, file);
   const { document, at, problems } = yaml;
   if (problems.length) throw new ConfigError(problems);
+  const { contents } = document;
+  if (contents === null || (isScalar(contents) && contents.value === null))
+    throw new ConfigError([{ ...at(0), path: '', message: EMPTY }]);
   visit(document, {
     Scalar(_key, node) {
       if (typeof node.value !== 'string') return;
@@ -228,7 +233,7 @@ function readTree(text: string, { file, env }: Origin) {
 export function parseConfig(text: string, origin: Origin): Settings {
   const { yaml, tree } = readTree(text, origin);
   const { problems } = yaml;
-  const parsed = settings.safeParse(tree);
+  const parsed = settings.safeParse(tree, { error: telling });
   if (parsed.success && problems.length === 0) {
     keepSources(parsed.data, { yaml, tree, env: origin.env, secrets: new Set(secretsIn(parsed.data)) });
     return parsed.data;

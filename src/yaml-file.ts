@@ -1,8 +1,9 @@
 /** YAML that people write, checked against a schema: every problem at once, each with file, line, column and path. */
 import type { Document } from 'yaml';
-import { isAlias, isScalar, LineCounter, parseDocument, visit } from 'yaml';
+import { isAlias, isMap, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import type { z } from 'zod';
 import { CALLED_NAMES } from './body.ts';
+import { toldOf } from './issue-words.ts';
 
 export interface FileProblem {
   readonly file: string;
@@ -24,6 +25,8 @@ export interface YamlFile {
   at(offset: number): Place;
   /** Of what the path names, or of the closest thing around it that is there. */
   placeOf(path: readonly PropertyKey[]): Place;
+  /** Of the key itself, not of what stands there. */
+  keyPlaceOf(path: readonly PropertyKey[]): Place;
 }
 
 interface WithRange {
@@ -45,12 +48,19 @@ export function readYaml(text: string, file: string): YamlFile {
     }
     return at(0);
   };
+  const keyPlaceOf = (path: readonly PropertyKey[]): Place => {
+    const around = path.length > 1 ? document.getIn(path.slice(0, -1), true) : document.contents;
+    const items = isMap(around) ? around.items : [];
+    const pair = items.find(({ key }) => isScalar(key) && String(key.value) === String(path.at(-1)));
+    const range = (pair?.key as WithRange | undefined)?.range;
+    return range ? at(range[0]) : placeOf(path);
+  };
   const problems = document.errors.map((error) => ({
     ...at(error.pos[0]),
     path: '',
-    message: saidOf(error),
+    message: error.code === 'DUPLICATE_KEY' ? twice(text.slice(error.pos[0])) : saidOf(error),
   }));
-  return { document, problems, at, placeOf };
+  return { document, problems, at, placeOf, keyPlaceOf };
 }
 
 /**
@@ -89,6 +99,9 @@ function strayAlias(document: Document): number | undefined {
   return found;
 }
 
+/** `rest` begins with the key. */
+const twice = (rest: string) => `${/^["']?([\w.-]{1,64})/.exec(rest)?.[1] ?? 'this key'} stands there twice`;
+
 /** Of a sentence of the parser's, which may quote a whole file. */
 const MAX_SAID = 200;
 function saidOf({ message }: Error): string {
@@ -97,37 +110,13 @@ function saidOf({ message }: Error): string {
   return message.length > MAX_SAID ? `${message.slice(0, MAX_SAID)}…` : message;
 }
 
-type Issue = z.core.$ZodIssue;
-
 /** What a schema found, told at its places. */
-export const problemsAt = ({ placeOf }: Pick<YamlFile, 'placeOf'>, issues: readonly Issue[]): FileProblem[] =>
-  flatten(issues).map(({ path, message }) => ({ ...placeOf(path), path: path.join('.'), message }));
-
-/** Unknown keys are named one by one, and a union's problem is that of its closest branch. */
-function flatten(
-  issues: readonly Issue[],
-  prefix: readonly PropertyKey[] = [],
-): { path: PropertyKey[]; message: string }[] {
-  return issues.flatMap((issue) => {
-    const path = [...prefix, ...issue.path];
-    if (issue.code === 'unrecognized_keys')
-      return issue.keys.map((key) => ({ path: [...path, key], message: 'there is no such setting' }));
-    if (issue.code === 'invalid_union' && issue.errors.length > 0) {
-      const closest = [...issue.errors].sort(
-        (a, b) => strangers(a) - strangers(b) || depth(b) - depth(a),
-      )[0]!;
-      if (depth(closest) > 0) return flatten(closest, path);
-      const sentences = new Set(issue.errors.flat().map(({ message }) => sentenceOf(message)));
-      return [{ path, message: [...sentences].join(', or ') }];
-    }
-    return [{ path, message: sentenceOf(issue.message) }];
-  });
-}
-const sentenceOf = (message: string) => message.replace(/^Invalid input: /, '');
-/** Keys that a branch of a union does not know: the fewer, the more likely it was meant. */
-const strangers = (issues: readonly Issue[]) =>
-  issues.reduce(
-    (sum, issue) => sum + (issue.code === 'unrecognized_keys' && !issue.path.length ? issue.keys.length : 0),
-    0,
-  );
-const depth = (issues: readonly Issue[]) => Math.max(0, ...issues.map((issue) => issue.path.length));
+export const problemsAt = (
+  { placeOf, keyPlaceOf }: Pick<YamlFile, 'placeOf' | 'keyPlaceOf'>,
+  issues: readonly z.core.$ZodIssue[],
+): FileProblem[] =>
+  toldOf(issues).map(({ path, message, isKey }) => ({
+    ...(isKey ? keyPlaceOf(path) : placeOf(path)),
+    path: path.join('.'),
+    message,
+  }));

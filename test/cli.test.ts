@@ -104,7 +104,7 @@ describe('footbridge config', () => {
     const { code, err } = await run('config', 'check', '--config', 'bad.yaml');
     expect(code).toBe(1);
     expect(err).toMatch(/^bad\.yaml:1:9 legacy: /m);
-    expect(err).toMatch(/^bad\.yaml:2:7 what: there is no such setting$/m);
+    expect(err).toMatch(/^bad\.yaml:2:1 what: there is no such setting$/m);
   });
 });
 

@@ -84,7 +84,7 @@ describe('a configuration', () => {
     }));
     expect(told).toEqual(
       expect.arrayContaining([
-        { path: 'legacy.colour', line: 'red' },
+        { path: 'legacy.colour', line: 'colour: red' },
         { path: 'listen.public.port', line: 'eighty' },
       ]),
     );
@@ -130,6 +130,120 @@ describe('a configuration', () => {
     expect(problemsOf(MINIMAL.replace(/legacy:[\s\S]*/, legacy))).toContainEqual(
       expect.objectContaining({ path: 'legacy', message: expect.stringContaining('it has prefix') }),
     );
+  });
+
+  const told = (text: string) => problemsOf(text).map(({ path, message }) => `${path}: ${message}`);
+  const changed = (from: string | RegExp, to: string) => told(MINIMAL.replace(from, () => to));
+
+  test('without a setting that it needs is told which one is missing', () => {
+    expect(told('log: {}')).toEqual([
+      'database: is missing',
+      'masterKey: is missing: make one with `openssl rand -base64 32`',
+      'legacy: is missing',
+    ]);
+    expect(changed('engine: sqlite', '')).toEqual([
+      'legacy.sql.engine: is missing: expected one of postgresql, mysql, mssql, oracle, sqlite',
+    ]);
+  });
+
+  test.each([
+    ['nothing', ''],
+    ['comments only', '# masterKey: x\n'],
+    ['a null', '~\n'],
+  ])('with %s in it is one problem, and told where to begin', (_what, text) => {
+    expect(problemsOf(text)).toEqual([
+      {
+        file: 'footbridge.yaml',
+        line: 1,
+        column: 1,
+        path: '',
+        message: 'the file is empty: begin with example/footbridge.yaml',
+      },
+    ]);
+  });
+
+  test('with a secret that is empty, or whose file cannot be read, is told why', () => {
+    const hollow = join(folder, 'hollow');
+    writeFileSync(hollow, '\n');
+    const key = (value: string) => changed('${MASTER_KEY}', value);
+    const empty = 'masterKey: is empty: is the environment variable or file that it comes from empty?';
+    expect(key('${NOT_SET:-}')).toEqual([empty]);
+    expect(key(`{ file: ${hollow} }`)).toEqual([empty]);
+    expect(key('{ file: /no/such/file }')).toEqual([
+      'masterKey: cannot read the secret file /no/such/file: there is no such file',
+    ]);
+    expect(key(`{ file: ${folder} }`)).toEqual([
+      `masterKey: cannot read the secret file ${folder}: it is a folder`,
+    ]);
+    expect(key('12')).toEqual([
+      'masterKey: expected a text, or a block of settings, or a list, not a number: put it in quotes',
+    ]);
+    expect(key('[short]')).toEqual([expect.stringMatching(/^masterKey\.0: expected 32 bytes in base64/)]);
+  });
+
+  test('with a key that none of several shapes has is told the key, and nothing of the shapes', () => {
+    const connection = (value: string) =>
+      changed(/engine: sqlite\n.*/, `engine: mysql\n    connection: ${value}`);
+    expect(connection('{ url: "mysql://u:p@h/d" }')).toEqual([
+      'legacy.sql.connection.url: there is no such setting',
+    ]);
+    expect(connection('{ host: h, user: u, database: d, tls: { key: k } }')).toEqual([
+      'legacy.sql.connection.tls.ca: is missing',
+      'legacy.sql.connection.tls.key: there is no such setting',
+    ]);
+    expect(connection('5')).toEqual([
+      'legacy.sql.connection: expected a text, or a block of settings, not a number: put it in quotes',
+    ]);
+  });
+
+  test('with an unknown key is told where the key stands, and which one was meant', () => {
+    const problems = problemsOf(`${MINIMAL}lisen:\n  public: {}\nlog:\n  colour: red\n  Levl: info\n`);
+    expect(problems.map(({ line, column, path, message }) => [line, column, `${path}: ${message}`])).toEqual([
+      [19, 3, 'log.colour: there is no such setting'],
+      [20, 3, 'log.Levl: there is no such setting; did you mean level?'],
+      [16, 1, 'lisen: there is no such setting; did you mean listen?'],
+    ]);
+  });
+
+  test.each([
+    ['listen: { public: { port: 99999 } }', 'listen.public.port: expected a number of at most 65535'],
+    ['listen: { stopDelaySeconds: 0 }', 'listen.stopDelaySeconds: expected a number of at least 1'],
+    ['listen: { public: { port: eighty } }', 'listen.public.port: expected a number, not a text'],
+    ['listen: { public: { port: .nan } }', 'listen.public.port: expected a number'],
+    ['listen: { public: { port: 1.5 } }', 'listen.public.port: expected a whole number'],
+    ['listen: { public: { port: } }', 'listen.public.port: has no value: expected a number'],
+    ['listen: []', 'listen: expected a block of settings, not a list'],
+    ['listen: { private: { names: x } }', 'listen.private.names: expected a list, not a text'],
+    ['log: { level: loud }', 'log.level: expected one of debug, info, warn, error, silent'],
+    ['log: { requests: 1 }', 'log.requests: expected true or false, not a number'],
+    ['log: {}\nlog: {}', ': log stands there twice'],
+  ])('with %j is told in plain words what is expected', (more, problem) => {
+    expect(told(`${MINIMAL}${more}\n`)).toEqual([problem]);
+  });
+
+  test.each([
+    'localhost',
+    'http://u:s3cr3t@h/d',
+    'mysql://u:s3cr3t@h/d',
+    'postgres://u:s3cr3t#x@h/d',
+    'postgres://u:1#s3cr3t@h/d',
+    'postgres://u:s3cr3t@h:x/d',
+  ])('whose database is at %s is told how such a URL is written, and not what stands there', (url) => {
+    const message =
+      'expected postgres://user:password@host:5432/database; in the password # % @ / are written %23 %25 %40 %2F';
+    expect(changed(/url: .*/, `url: "${url}"`)).toEqual([`database.url: ${message}`]);
+  });
+
+  test.each([
+    'postgres://localhost',
+    'postgresql://u:p%23@[::1]:5432/d',
+    'postgres:///d?host=/run/postgresql',
+    'postgres://u:p@/d?host=/run/postgresql',
+    'postgres://u:p@%2Frun%2Fpostgresql/d',
+    'socket:/run/postgresql?db=d',
+    '/run/postgresql d',
+  ])('takes %s for its database, as the driver does', (url) => {
+    expect(changed(/url: .*/, `url: "${url}"`)).toEqual([]);
   });
 
   test('that is not there is told so', () => {

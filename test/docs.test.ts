@@ -246,7 +246,10 @@ test('docs/performance.md gives the figures that are counted', () => {
 describe('example/footbridge.yaml', () => {
   const settings = textOf('example/footbridge.yaml').replace(/^ *#.*$/gm, '');
   const variables = [...settings.matchAll(/\$\{(\w+)\}/g)].map((match) => match[1]!);
-  const env = Object.fromEntries(variables.map((name) => [name, randomBytes(32).toString('base64')]));
+  const env = {
+    ...Object.fromEntries(variables.map((name) => [name, randomBytes(32).toString('base64')])),
+    FOOTBRIDGE_DATABASE_URL: 'postgres://localhost/footbridge',
+  };
 
   test('is accepted with its variables set, and its decoy is a hash that can be verified', async () => {
     const { passwords } = loadConfig(join(ROOT, 'example/footbridge.yaml'), env);
@@ -254,7 +257,7 @@ describe('example/footbridge.yaml', () => {
   });
 
   test.each(variables)('is refused without %s', (name) => {
-    const { [name]: _missing, ...rest } = env;
+    const { [name]: _missing, ...rest }: Record<string, string> = env;
     expect(() => loadConfig(join(ROOT, 'example/footbridge.yaml'), rest)).toThrow(`${name} is not set`);
   });
 

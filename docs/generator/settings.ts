@@ -82,7 +82,7 @@ function branchWith(schema: z.ZodType, property: string): Schema {
 const FILLED_IN = '…';
 /** The least that is a configuration: what stands in it after parsing are the defaults. */
 const DEFAULTS = settings.parse({
-  database: { url: FILLED_IN },
+  database: { url: 'postgres://localhost' },
   masterKey: Buffer.alloc(32).toString('base64'),
   legacy: { store: 'shop', sql: { engine: 'sqlite', file: FILLED_IN, table: FILLED_IN, login: [FILLED_IN] } },
 });

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
+import pg from 'pg';
 import { describe, expect } from 'vitest';
 import { ConfigError, parseConfig } from '../../src/config.ts';
+import { isPostgresUrl } from '../../src/settings.ts';
 import { anyText, damaged, fuzz, NAMES } from './hostile.ts';
 
 const EXAMPLE = readFileSync(new URL('../../example/footbridge.yaml', import.meta.url), 'utf8');
@@ -107,5 +109,24 @@ describe('whatever stands in the configuration', () => {
           ),
         ),
     ),
+  );
+});
+
+describe('whatever the password of the database is', () => {
+  fuzz(
+    'a URL that is taken is one that the driver reads',
+    500,
+    fc.property(anyText({ maxLength: 30 }), (password) => {
+      const url = `postgres://u:${password}@localhost/d`;
+      if (isPostgresUrl(url)) expect(() => new pg.Client({ connectionString: url })).not.toThrow();
+    }),
+  );
+
+  fuzz(
+    'it is taken where it is escaped',
+    500,
+    fc.property(fc.string({ unit: 'grapheme' }), (password) => {
+      expect(isPostgresUrl(`postgres://u:${encodeURIComponent(password)}@localhost/d`)).toBe(true);
+    }),
   );
 });

@@ -14,6 +14,9 @@ import { said } from './said.ts';
 const ROOT = resolve(import.meta.dirname, '../..');
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 const randomText = () => randomBytes(32).toString('base64');
+/** Of a variable or a file of this name. */
+const textFor = (name: string) =>
+  /database.url/i.test(name) ? 'postgres://localhost/footbridge' : randomText();
 const SECONDS_FOR_REQUESTS = 15;
 
 const folder = mkdtempSync(join(tmpdir(), 'footbridge-deploying-'));
@@ -36,7 +39,7 @@ describe('the manifests', () => {
   const settings = (): Settings =>
     parseConfig(file, {
       file: 'footbridge.yaml',
-      env: Object.fromEntries(variables.map((v) => [v, randomText()])),
+      env: Object.fromEntries(variables.map((v) => [v, textFor(v)])),
     });
 
   test('are rendered of the chart as it is', () => {
@@ -51,7 +54,7 @@ describe('the manifests', () => {
   test('hold a configuration that is accepted with exactly the variables that the pod has', () => {
     expect(settings().provider.issuer).toBe('https://login.example.com');
     for (const missing of variables) {
-      const env = Object.fromEntries(variables.filter((v) => v !== missing).map((v) => [v, randomText()]));
+      const env = Object.fromEntries(variables.filter((v) => v !== missing).map((v) => [v, textFor(v)]));
       expect(() => parseConfig(file, { file: 'footbridge.yaml', env })).toThrow(`${missing} is not set`);
     }
     for (const { valueFrom, value } of container.env) {
@@ -160,8 +163,10 @@ describe('the systemd unit', () => {
     const load = () => loadConfig(path, { CREDENTIALS_DIRECTORY: credentials });
     expect(load).toThrow('cannot read the secret file');
     mkdirSync(credentials);
-    for (const line of lines('LoadCredential'))
-      writeFileSync(join(credentials, line.split(':')[0]!), `${randomText()}\n`);
+    for (const line of lines('LoadCredential')) {
+      const name = line.split(':')[0]!;
+      writeFileSync(join(credentials, name), `${textFor(name)}\n`);
+    }
     expect(load().listen.public.host).toBe('127.0.0.1');
   });
 
