@@ -107,7 +107,7 @@ export function openGround(
     onError: (error) => log.warn({ error }, 'the audit log could not be sealed'),
   });
   const directory = observed.directory(openStores(settings.legacy));
-  const passwords = observed.passwords(openPasswords(settings.passwords));
+  const passwords = hashing(settings, observed.passwords(openPasswords(settings.passwords)));
   const ourIdp = (target: Target) => idpIdOf(db, target);
   const targets = observed.targets(
     openTargets(settings.targets, {
@@ -213,4 +213,10 @@ function recipientsOf(
       .filter(({ name, sessions }) => sessions.end && connection(name)?.endSession)
       .map(({ name }) => name),
   };
+}
+
+/** Where every store checks passwords itself, a queue full of hashes for names that nobody has is no reason to turn anybody away. */
+function hashing({ legacy }: Settings, passwords: Passwords): Passwords {
+  if (legacy.stores.some(({ verify }) => verify !== 'store')) return passwords;
+  return { ...passwords, announce: () => () => undefined };
 }

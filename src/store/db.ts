@@ -175,11 +175,12 @@ export function openDb(options: DbOptions): Db {
 /** Class 08 connection, 53 resources, 57 intervention, 58 system; 25006 read-only (a standby); 40001/55P03/57014 timeouts and locks. */
 const UNAVAILABLE = /^(08|53|57|58|25006|55P03|40001|40P01)/;
 
-/** While something was under way on it: whether that was done, nobody knows. */
+/** While something was under way on it: whether that was done, nobody knows. One that never came to be has had its time. */
 function isConnectionLost(error: unknown): boolean {
   const { code, message } = error as { code?: string; message?: string };
   return (
-    /^(08\w{3}|57P0[12]|ECONNRESET|EPIPE)$/.test(code ?? '') || /^Connection terminated/.test(message ?? '')
+    /^(08\w{3}|57P0[12]|ECONNRESET|EPIPE)$/.test(code ?? '') ||
+    message === 'Connection terminated unexpectedly'
   );
 }
 
