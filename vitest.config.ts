@@ -22,7 +22,8 @@ export default defineConfig({
         test: {
           name: 'core',
           include: ['test/**/*.test.ts'],
-          exclude: [FAULT_TESTS],
+          // Where `test:servers` is run as well, what it runs need not be run twice. (`--exclude` does not reach a project.)
+          exclude: [FAULT_TESTS, ...(process.env.FOOTBRIDGE_SERVERS_APART ? [SERVER_TESTS] : [])],
           testTimeout: 20_000,
           hookTimeout: 60_000,
         },
