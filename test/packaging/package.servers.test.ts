@@ -91,14 +91,15 @@ describe.skipIf(!isWanted)(title, () => {
   test('names no folder of the machine that packed it', () => {
     const texts = readdirSync(installed, { recursive: true, withFileTypes: true })
       .filter(
-        (entry) => entry.isFile() && !entry.parentPath.includes('/node_modules/footbridge/node_modules'),
+        // What V8 keeps of a start is made where it runs.
+        (entry) => entry.isFile() && !/\/footbridge\/(?:node_modules|dist\/\.cache)\b/.test(entry.parentPath),
       )
       .map((entry) => join(entry.parentPath, entry.name));
     const named = texts.filter((file) => {
       const text = readFileSync(file, 'utf8');
       return text.includes(folder) || text.includes(`${ROOT}/`) || text.includes('sourceMappingURL');
     });
-    expect(texts.length).toBeGreaterThan(500);
+    expect(texts.length).toBeGreaterThan(100);
     expect(named).toEqual([]);
   });
 
@@ -146,7 +147,12 @@ describe.skipIf(!isWanted)(title, () => {
     test('checks a configuration, and names the variable that is missing', async () => {
       const example = join(installed, 'example/footbridge.yaml');
       const names = [...readFileSync(example, 'utf8').matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name!);
-      const env = Object.fromEntries(names.map((name) => [name, Buffer.alloc(32, 7).toString('base64')]));
+      const env = Object.fromEntries(
+        names.map((name) => [
+          name,
+          name.endsWith('_URL') ? 'postgres://localhost/bridge' : Buffer.alloc(32, 7).toString('base64'),
+        ]),
+      );
       const check = (given: NodeJS.ProcessEnv) =>
         footbridge(node, ['config', 'check', '--config', example], given).ended;
       expect(await check(env)).toMatchObject({ code: 0, out: expect.stringContaining('is well') });
