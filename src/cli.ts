@@ -5,6 +5,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import { parse } from 'yaml';
+import { portsFrom } from '../example/demo/ports.ts';
 import packageFile from '../package.json' with { type: 'json' };
 import type { Operation } from './admin/operation.ts';
 import { operations } from './admin/operations/index.ts';
@@ -91,12 +92,12 @@ function addServers(program: Command, command: MakeCommand): void {
     });
 }
 
-/** The demo's highest is so much above it. */
-const DEMO_PORTS = 13;
+/** The demo takes some above it as well. */
 function portOf(text: string): number {
   const port = Number(text);
-  const isPort = Number.isInteger(port) && port >= 1 && port + DEMO_PORTS <= 65_535;
-  if (!isPort) throw new InvalidArgumentError(`expected a number from 1 to ${65_535 - DEMO_PORTS}.`);
+  const highest = 65_535 - Math.max(...Object.values(portsFrom(0)));
+  const isPort = Number.isInteger(port) && port >= 1 && port <= highest;
+  if (!isPort) throw new InvalidArgumentError(`expected a number from 1 to ${highest}.`);
   return port;
 }
 

@@ -70,8 +70,7 @@ export async function ensureKeys(
 ): Promise<void> {
   await db.transaction(async (tx) => {
     await tx.run(LOCK);
-    const rows = await tx.run<KeyRow>(SELECT);
-    for (const row of rows) open(row, keyring);
+    const rows = await openAll(tx, keyring);
     for (const purpose of jwtIdp ? [...PURPOSES, JWT_IDP] : PURPOSES) {
       for (const state of ['current', 'next'] as const) {
         if (!rows.some((row) => row.purpose === purpose && row.state === state))
@@ -81,7 +80,11 @@ export async function ensureKeys(
   });
 }
 
-/** Throws config_invalid where the master key is another one: a key made beside it could never be used together with it. */
+/** All of them. Throws config_invalid where the master key is another one: a key made beside it could never be used together with it. */
+async function openAll(q: Queryable, keyring: Keyring) {
+  return (await q.run<KeyRow>(SELECT)).map((row) => open(row, keyring));
+}
+
 function open(row: KeyRow, keyring: Keyring) {
   const secret = keyring.open('provider-key', row.sealed, row.kid);
   if (secret) return { ...row, secret: secret.toString() };
@@ -91,15 +94,14 @@ function open(row: KeyRow, keyring: Keyring) {
 }
 
 export async function loadKeys(db: Db, keyring: Keyring): Promise<ProviderKeys> {
-  const rows = await db.run<KeyRow>(SELECT);
-  const opened = rows.map((row) => open(row, keyring));
+  const opened = await openAll(db, keyring);
   const jwks = (...purposes: readonly KeyPurpose[]) =>
     opened.filter((key) => purposes.includes(key.purpose)).map((key) => JSON.parse(key.secret) as JWK);
   return {
     signing: jwks('RS256', 'ES256'),
     jwtIdp: jwks(JWT_IDP),
     cookie: opened.filter((key) => key.purpose === 'cookie').map((key) => key.secret),
-    fingerprint: rows.map((row) => `${row.kid}:${row.state}`).join(' '),
+    fingerprint: opened.map((row) => `${row.kid}:${row.state}`).join(' '),
   };
 }
 
@@ -142,7 +144,7 @@ export interface Rotation {
 export async function rotateKeys(db: Db, keyring: Keyring, rotation: Rotation): Promise<void> {
   await db.transaction(async (tx) => {
     await tx.run(LOCK);
-    for (const row of await tx.run<KeyRow>(SELECT)) open(row, keyring);
+    await openAll(tx, keyring);
     const [newest] = await tx.run<{ age: number }>(NEWEST_NEXT);
     if (!rotation.force && (newest?.age ?? 0) < rotation.publishedForSeconds) {
       const wait = Math.ceil(rotation.publishedForSeconds - (newest?.age ?? 0));
@@ -165,7 +167,7 @@ const DROP_COOKIE_KEYS = statement(`delete from provider_keys where purpose = 'c
 export async function replaceCookieKeys(db: Db, keyring: Keyring): Promise<void> {
   await db.transaction(async (tx) => {
     await tx.run(LOCK);
-    for (const row of await tx.run<KeyRow>(SELECT)) open(row, keyring);
+    await openAll(tx, keyring);
     await tx.run(DROP_COOKIE_KEYS);
     await makeKey(tx, keyring, 'cookie', 'current');
     await makeKey(tx, keyring, 'cookie', 'next');
