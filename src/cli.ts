@@ -3,9 +3,8 @@
  * readable. Exit code 0: done; 1: found something wrong; 2: could not run.
  */
 import { existsSync, writeFileSync } from 'node:fs';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { parse } from 'yaml';
-import { portsFrom } from '../example/demo/ports.ts';
 import packageFile from '../package.json' with { type: 'json' };
 import type { Operation } from './admin/operation.ts';
 import { operations } from './admin/operations/index.ts';
@@ -85,20 +84,13 @@ function addServers(program: Command, command: MakeCommand): void {
     )
     .option('--reset', 'begin anew')
     .option('--data <folder>', 'where the demo keeps its data', DEMO_DATA)
-    .option('--port <port>', 'Footbridge’s port; the others follow from it', portOf, 8080)
-    .action(async (options: { reset?: boolean; data: string; port: number }) => {
+    .option('--port <port>', 'Footbridge’s port; the others follow from it', '8080')
+    .action(async (options: { reset?: boolean; data: string; port: string }) => {
       const { runDemo } = await import('../example/demo/main.ts');
-      await runDemo({ reset: options.reset ?? false, data: options.data, port: options.port });
+      const { portOf } = await import('../example/demo/ports.ts');
+      const port = portOf(options.port);
+      await runDemo({ reset: options.reset ?? false, data: options.data, port });
     });
-}
-
-/** The demo takes some above it as well. */
-function portOf(text: string): number {
-  const port = Number(text);
-  const highest = 65_535 - Math.max(...Object.values(portsFrom(0)));
-  const isPort = Number.isInteger(port) && port >= 1 && port <= highest;
-  if (!isPort) throw new InvalidArgumentError(`expected a number from 1 to ${highest}.`);
-  return port;
 }
 
 function addConfig(program: Command, command: MakeCommand): void {

@@ -1,4 +1,5 @@
 /** The demo's ports: Footbridge's own, and what follows from it. */
+import { InputError } from '../../src/cli-errors.ts';
 import type { Listener } from '../../src/listener.ts';
 import { listen, PortBusyError } from '../../src/listener.ts';
 
@@ -12,6 +13,15 @@ export const portsFrom = (port: number) => ({
 });
 
 export type Ports = ReturnType<typeof portsFrom>;
+
+/** What `--port` was given. Throws InputError: the demo takes some above it as well. */
+export function portOf(text: string): number {
+  const port = Number(text);
+  const highest = 65_535 - Math.max(...Object.values(portsFrom(0)));
+  const isPort = Number.isInteger(port) && port >= 1 && port <= highest;
+  if (!isPort) throw new InputError(`--port ${text}: expected a number from 1 to ${highest}.`);
+  return port;
+}
 
 export interface Held {
   /** Footbridge's own; may be called again. */
