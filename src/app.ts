@@ -2,7 +2,7 @@
  * The server: the two listeners, and behind them the generation that answers. Another configuration makes another generation; the
  * one before finishes what it has begun.
  */
-import type { RequestListener, ServerResponse } from 'node:http';
+import type { RequestListener } from 'node:http';
 import type { Settings } from './config.ts';
 import { ConfigError } from './config.ts';
 import { unprovedWrites } from './credentials/self-test.ts';
@@ -135,15 +135,16 @@ interface Serving {
 }
 
 function serving(generation: Generation): Serving {
-  const underWay = new Set<ServerResponse>();
+  // Counted, not kept in a set: V8 has every old table of a busy set lead to the next one, and with them to all answers of the past.
+  let underWay = 0;
   let onIdle: (() => void) | undefined;
   const through =
     (handle: RequestListener): RequestListener =>
     (req, res) => {
-      underWay.add(res);
+      underWay += 1;
       res.once('close', () => {
-        underWay.delete(res);
-        if (underWay.size === 0) onIdle?.();
+        underWay -= 1;
+        if (underWay === 0) onIdle?.();
       });
       handle(req, res);
     };
@@ -152,7 +153,7 @@ function serving(generation: Generation): Serving {
     handle: through(generation.handle),
     inside: through(generation.inside),
     async finished() {
-      if (underWay.size === 0) return;
+      if (underWay === 0) return;
       const { promise, resolve } = Promise.withResolvers<void>();
       onIdle = resolve;
       const enough = setTimeout(resolve, STOP_DEADLINE_MS);

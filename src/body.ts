@@ -1,4 +1,4 @@
-/** What others send: a request's body, never more than `BODY_BYTES`, and the JSON in it. */
+/** What others send: a request's body, never more than `BODY_BYTES`, and the form or the JSON in it. */
 import type { IncomingMessage } from 'node:http';
 import { FootbridgeError } from './errors.ts';
 import { BODY_BYTES } from './settings.ts';
@@ -12,20 +12,47 @@ export async function readBody(req: IncomingMessage): Promise<Buffer> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const chunks: Buffer[] = [];
   let received = 0;
-  const broken = (cause?: unknown) =>
-    reject(new FootbridgeError('bad_request', { detail: 'the body was never completed', cause }));
+  let isRead = false;
+  // Every request closes in the end, and an error takes longer to make than the body to read.
+  const broken = (cause?: unknown) => {
+    if (!isRead)
+      reject(new FootbridgeError('bad_request', { detail: 'the body was never completed', cause }));
+  };
   req.on('data', (chunk: Buffer) => {
     received += chunk.length;
     // What is left of a body that is too large is dropped behind the answer: to destroy the request would take its connection, too.
     if (received > BODY_BYTES) reject(new FootbridgeError('body_too_large'));
     else chunks.push(chunk);
   });
-  req.once('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
+  req.once('end', () => {
+    isRead = true;
+    resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
+  });
   req.once('error', broken);
   req.once('close', broken);
   // Whoever left before has nothing more to tell.
   if (req.destroyed) broken();
   return promise;
+}
+
+const FORM = Symbol('form');
+type State = { [FORM]?: Buffer | URLSearchParams };
+
+/** For all who come behind the front door, which has read and checked it. */
+export function keepForm(state: State, body: Buffer): void {
+  state[FORM] = body;
+}
+
+/**
+ * The posted form, of a request that carried one. Not a getter of the request's state: V8 keeps such a getter, and all that it can
+ * reach, until its next full collection.
+ */
+export function postedForm(state: State): URLSearchParams | undefined {
+  const kept = state[FORM];
+  if (!Buffer.isBuffer(kept)) return kept;
+  const form = new URLSearchParams(kept.toString());
+  state[FORM] = form;
+  return form;
 }
 
 /**

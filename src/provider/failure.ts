@@ -1,5 +1,6 @@
 /** How the public listener says no: pages for people, problem documents for machines, protocol errors where an RFC says so. */
 import type { Context } from 'koa';
+import { postedForm } from '../body.ts';
 import { type ERRORS, FootbridgeError, problem } from '../errors.ts';
 import type { ErrorKind } from './pages/index.ts';
 import { RaceLost } from './race-lost.ts';
@@ -63,7 +64,7 @@ function failRace(ctx: Context, error: RaceLost, renderPage: RenderErrorPage): v
 
 /** RFC 6749 section 5.2; RFC 9449 section 5 for a proof used twice. */
 function tokenError(ctx: Context, { reason }: RaceLost): { error: string; error_description: string } {
-  const form = ctx.state.form as URLSearchParams | undefined;
+  const form = postedForm(ctx.state);
   if (reason === 'repeated' && form?.has('client_assertion')) {
     ctx.status = 401;
     return { error: 'invalid_client', error_description: 'client assertion was already used' };

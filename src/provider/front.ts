@@ -28,10 +28,13 @@ import type { BackchannelLogout } from './logout.ts';
 import { LookupRate } from './lookup-rate.ts';
 import { mounted } from './mounted.ts';
 import { CLAIM_CLIENT, JWT_IDP_CLIENT } from './own-clients.ts';
+import { handlerOf, lettingGo } from './own-context.ts';
 import type { Pages } from './pages/index.ts';
 import { postedRoutes } from './posted-routes.ts';
 import type { ProviderOptions } from './provider.ts';
 import { createProvider } from './provider.ts';
+import type { ProviderDoor } from './provider-door.ts';
+import { doorOf } from './provider-door.ts';
 import { RaceLost } from './race-lost.ts';
 import { RecordReader } from './record-reader.ts';
 import type { PageRenderer } from './rendering.ts';
@@ -81,11 +84,6 @@ export interface FrontOptions
   readonly onRequest?: (request: { route: string; status: number; seconds: number }) => void;
 }
 
-/** What other rooms' routes may ask of the provider, within their request. */
-export interface ProviderDoor {
-  resolveToken(token: string): Promise<{ clientId: string; scopes: readonly string[] } | undefined>;
-}
-
 export interface Front {
   readonly handle: (req: IncomingMessage, res: ServerResponse) => void;
   /** Swaps in a provider with these keys. */
@@ -108,7 +106,7 @@ export function openFront(options: FrontOptions, keys: ProviderKeys): Front {
   };
 }
 
-function build(options: FrontOptions, keys: ProviderKeys): ReturnType<Provider['callback']> {
+function build(options: FrontOptions, keys: ProviderKeys): ReturnType<typeof handlerOf> {
   const render = renderer(options);
   const names = new Map(options.settings.clients.map((client) => [client.clientId, client.name]));
   names.set(JWT_IDP_CLIENT, options.jwtIdpTarget?.displayName);
@@ -140,6 +138,7 @@ function build(options: FrontOptions, keys: ProviderKeys): ReturnType<Provider['
     clientName: (id) => names.get(id),
   });
   const use = (middleware: Middleware) => provider.use(middleware as never);
+  use(lettingGo);
   use(measured(options));
   use(securityHeaders(issuer));
   use(failures(options, render.error));
@@ -155,11 +154,10 @@ function build(options: FrontOptions, keys: ProviderKeys): ReturnType<Provider['
     lookups: own.lookups,
   });
   for (const middleware of middlewares) use(middleware);
-  const door: ProviderDoor = { resolveToken: (token) => resolveToken(provider, token) };
   const handOver = handOverRoutes(options, { provider, keys: keys.jwtIdp, renderPage: render.page });
   const ours = [postedRoutes(), login, ...(claimPages ? [claimPages.routes] : []), ...handOver];
-  use(mounted([...ours, ...routers, ...options.routers(door)]));
-  return provider.callback();
+  use(mounted([...ours, ...routers, ...options.routers(doorOf(provider))]));
+  return handlerOf(provider);
 }
 
 const overFor = (
@@ -289,12 +287,4 @@ function unitOfWork({ scopes, db }: FrontOptions): Middleware {
       await scope.flush();
     });
   };
-}
-
-/** An access token of the client_credentials grant, as the API's callers present it (RFC 6750). */
-async function resolveToken(provider: Provider, token: string) {
-  const found = await provider.ClientCredentials.find(token);
-  // A sender-constrained token shown without its proof is no token.
-  if (!found?.isValid || !found.clientId || found.jkt) return undefined;
-  return { clientId: found.clientId, scopes: [...found.scopes] };
 }

@@ -4,7 +4,7 @@
  */
 import { isIP } from 'node:net';
 import type { Context, Middleware } from 'koa';
-import { readBody } from '../body.ts';
+import { keepForm, readBody } from '../body.ts';
 import { FootbridgeError } from '../errors.ts';
 import { normalAddress, proxiesOf } from './proxies.ts';
 
@@ -90,10 +90,7 @@ function replay(ctx: Context, body: Buffer): void {
     value: () => once(body),
     configurable: true,
   });
-  let form: URLSearchParams | undefined;
-  Object.defineProperty(ctx.state, 'form', {
-    get: () => (form ??= new URLSearchParams(body.toString('utf8'))),
-  });
+  keepForm(ctx.state, body);
 }
 
 /** What a generator would do, at a tenth of its cost. */

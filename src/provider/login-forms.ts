@@ -4,6 +4,7 @@
  */
 
 import type { Context } from 'koa';
+import { postedForm } from '../body.ts';
 import { nowSeconds } from '../clock.ts';
 import type { Keyring } from '../store/encryption.ts';
 import type { Factor } from './login-factors.ts';
@@ -40,7 +41,7 @@ export class LoginForms {
 
   /** The posted form, if it is one of ours for this login and comes from our own page. */
   read(ctx: Context, uid: string): URLSearchParams | undefined {
-    const form = (ctx.state.form as URLSearchParams | undefined) ?? new URLSearchParams();
+    const form = postedForm(ctx.state) ?? new URLSearchParams();
     const { origin, 'sec-fetch-site': site } = ctx.headers;
     if ((origin !== undefined && origin !== this.#issuer && origin !== 'null') || site === 'cross-site')
       return undefined;

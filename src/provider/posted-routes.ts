@@ -5,6 +5,7 @@
  */
 import Router from '@koa/router';
 import type { Context } from 'koa';
+import { postedForm } from '../body.ts';
 import { FootbridgeError } from '../errors.ts';
 
 const PATHS = ['/auth', '/session/end'];
@@ -20,7 +21,7 @@ export function postedRoutes(): Router {
 }
 
 function handOn(ctx: Context, path: string): void {
-  const form = ctx.state.form as URLSearchParams | undefined;
+  const form = postedForm(ctx.state);
   if (!form) throw new FootbridgeError('bad_request', { detail: 'expected a form' });
   for (const name of SECRETS) form.delete(name);
   const query = form.toString();

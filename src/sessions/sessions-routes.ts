@@ -4,7 +4,7 @@
  */
 import Router from '@koa/router';
 import type { Context, Middleware } from 'koa';
-import { readBody } from '../body.ts';
+import { postedForm, readBody } from '../body.ts';
 import { nowSeconds } from '../clock.ts';
 import { FootbridgeError } from '../errors.ts';
 import type { RouteDescription } from '../migration/json-routes.ts';
@@ -96,7 +96,8 @@ async function logoutToken(ctx: Context, read: ReadLogoutToken) {
 
 /** The front door has read and checked a form already. */
 async function formOf(ctx: Context): Promise<URLSearchParams | undefined> {
-  if (ctx.state.form instanceof URLSearchParams) return ctx.state.form;
+  const posted = postedForm(ctx.state);
+  if (posted) return posted;
   const body = await readBody(ctx.req);
   return ctx.is('application/x-www-form-urlencoded') ? new URLSearchParams(body.toString()) : undefined;
 }
