@@ -8,15 +8,21 @@ import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
 import Keygrip from 'keygrip';
 import type { Context } from 'koa';
 import type { Configuration } from 'oidc-provider';
+import { lately } from './lately.ts';
 
 export const isSecure = (issuer: string): boolean => issuer.startsWith('https:');
 
 export const sessionCookieName = (issuer: string): string =>
   isSecure(issuer) ? '__Host-fb_session' : 'fb_session';
 
+/** A login's four cookies, for a few hundred logins under way. */
+const SIGNED_LATELY = 2_000;
+/** Nobody's cookies of ours are longer. */
+const SIGNED_LENGTH = 256;
+
 /**
  * Keygrip as it signs, with key objects: of a string Node makes one at every use, which takes longer than the use. Each
- * request verifies two or three cookies.
+ * request verifies two or three cookies, which mostly were signed here a moment ago.
  */
 class CookieSigner extends Keygrip {
   constructor(keys: readonly string[]) {
@@ -24,8 +30,16 @@ class CookieSigner extends Keygrip {
     const objects = keys.map((key) => createSecretKey(Buffer.from(key)));
     const [newest] = objects;
     if (!newest) return;
-    const signed = (data: string, key: KeyObject) =>
-      createHmac('sha256', key).update(data).digest('base64url');
+    const known = lately<string>(SIGNED_LATELY);
+    const made = (data: string, key: KeyObject) => createHmac('sha256', key).update(data).digest('base64url');
+    const signed = (data: string, key: KeyObject) => {
+      if (key !== newest || data.length > SIGNED_LENGTH) return made(data, key);
+      const before = known.get(data);
+      if (before !== undefined) return before;
+      const signature = made(data, key);
+      known.set(data, signature);
+      return signature;
+    };
     const isSigned = (data: string, signature: Buffer) => (key: KeyObject) => {
       const expected = Buffer.from(signed(data, key));
       return expected.length === signature.length && timingSafeEqual(expected, signature);

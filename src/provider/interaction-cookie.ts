@@ -7,6 +7,7 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import type { Keyring } from '../store/encryption.ts';
+import { lately } from './lately.ts';
 import { newRecord, recordKey } from './record.ts';
 import type { RequestScope, Scopes } from './request-scope.ts';
 import { currentScope } from './request-scope.ts';
@@ -20,6 +21,8 @@ const COOKIE_BYTES = 3_600;
 const INTERACTION_BYTES = 256 * 1024;
 /** What fits into a cookie as it is, is put there as it is: making a small text smaller costs more than the whole seal. */
 const PLAIN_BYTES = 2_400;
+/** Some 10 MB at most. */
+const OPENED_LATELY = 1_000;
 /** First byte of what is sealed. */
 const PLAIN = Buffer.from([0]);
 const DEFLATED = Buffer.from([1]);
@@ -30,7 +33,8 @@ const UID = /^[A-Za-z0-9_-]{1,64}$/;
 export class InteractionAdapter implements Adapter {
   readonly #scopes: Scopes;
   readonly #keyring: Keyring;
-  readonly #opened = new WeakMap<RequestScope, { cookie: string; uid: string; text: string }>();
+  /** By what is in the cookie: the page, its form and the way back open one and the same, each of them several times. */
+  readonly #opened = lately<{ uid: string; text: string }>(OPENED_LATELY);
 
   constructor(scopes: Scopes, keyring: Keyring) {
     this.#scopes = scopes;
@@ -46,7 +50,7 @@ export class InteractionAdapter implements Adapter {
       const record = await scope.find('Interaction', uid);
       return record && ({ ...record.payload, jti: uid } as AdapterPayload);
     }
-    const text = this.#open(scope, cookie, uid);
+    const text = this.#open(cookie, uid);
     if (text === undefined) return undefined;
     const payload = JSON.parse(text) as AdapterPayload;
     return typeof payload.exp === 'number' && payload.exp > Date.now() / 1000
@@ -54,21 +58,22 @@ export class InteractionAdapter implements Adapter {
       : undefined;
   }
 
-  /** A request asks for its interaction two or three times. */
-  #open(scope: RequestScope, cookie: string, uid: string): string | undefined {
-    const known = this.#opened.get(scope);
-    if (known?.cookie === cookie && known.uid === uid) return known.text;
+  #open(cookie: string, uid: string): string | undefined {
+    const known = this.#opened.get(cookie);
+    if (known?.uid === uid) return known.text;
     const opened = this.#keyring.open('interaction', cookie, uid);
     if (!opened) return undefined;
     const text = unpack(opened);
-    this.#opened.set(scope, { cookie, uid, text });
+    if (text.length <= PLAIN_BYTES) this.#opened.set(cookie, { uid, text });
     return text;
   }
 
   async upsert(uid: string, payload: AdapterPayload, expiresInSeconds: number): Promise<void> {
     const scope = currentScope(this.#scopes);
     const { jti: _uid, ...rest } = payload as Record<string, unknown>;
-    const sealed = this.#keyring.seal('interaction', pack(JSON.stringify(rest)), uid);
+    const text = JSON.stringify(rest);
+    const sealed = this.#keyring.seal('interaction', pack(text), uid);
+    if (text.length <= PLAIN_BYTES) this.#opened.set(sealed, { uid, text });
     if (sealed.length <= COOKIE_BYTES) return setCookie(scope, uid, sealed, expiresInSeconds);
     scope.save(newRecord('Interaction', uid, payload, expiresInSeconds));
     setCookie(scope, uid, IN_A_ROW, expiresInSeconds);
