@@ -18,6 +18,8 @@ const FLOORS: readonly (readonly string[])[] = [
     'colour',
     'yaml-file',
     'issue-words',
+    'lately',
+    'leaving',
     'config-sources',
     'store',
     'observability',

@@ -3,6 +3,7 @@ import Router from '@koa/router';
 import type { Context } from 'koa';
 import { readBody } from '../body.ts';
 import { FootbridgeError } from '../errors.ts';
+import { leaving } from '../leaving.ts';
 import type { Target, Targets } from '../targets/target.ts';
 import type { CallerDeps } from './caller.ts';
 import { bearerOf, challengeOf } from './caller.ts';
@@ -101,11 +102,4 @@ async function callerOf(deps: EnsureRoutesDeps, ctx: Context) {
     }
     return { target, client: { clientId: caller.clientId, trustedProof: settings.trustedProof } };
   };
-}
-
-/** Aborts when nobody waits for the answer any more. */
-function leaving(ctx: Context): AbortSignal {
-  const abort = new AbortController();
-  ctx.res.once('close', () => abort.abort());
-  return abort.signal;
 }

@@ -1,5 +1,7 @@
 /** Cuts what is called like a secret out of what is about to be logged, wherever in it and however it is spelled. */
 
+import { lately } from '../lately.ts';
+
 /** In small letters, without `-` and `_`. Whatever ends so is one too: `clientSecret`, `refresh_token`, `X-Api-Key`. */
 export const SECRET_ENDINGS = [
   'password',
@@ -37,7 +39,17 @@ const CUT = '[secret]';
 const ENDS = new RegExp(`(?:${SECRET_ENDINGS.join('|')})$`);
 const WHOLE: ReadonlySet<string> = new Set(SECRET_NAMES);
 
-const isSecret = (name: string): boolean => {
+/** Names are from the code, or from a table of somebody's: a few hundred at most are asked for again and again. */
+const judged = lately<boolean>(1_000);
+function isSecret(name: string): boolean {
+  const before = judged.get(name);
+  if (before !== undefined) return before;
+  const found = endsLikeOne(name);
+  judged.set(name, found);
+  return found;
+}
+
+const endsLikeOne = (name: string): boolean => {
   const plain = name.toLowerCase().replaceAll(/[-_]/g, '');
   return WHOLE.has(plain) || ENDS.test(plain);
 };

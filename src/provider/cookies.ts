@@ -8,7 +8,7 @@ import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
 import Keygrip from 'keygrip';
 import type { Context } from 'koa';
 import type { Configuration } from 'oidc-provider';
-import { lately } from './lately.ts';
+import { lately } from '../lately.ts';
 
 export const isSecure = (issuer: string): boolean => issuer.startsWith('https:');
 

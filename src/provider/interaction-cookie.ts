@@ -6,8 +6,8 @@
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Adapter, AdapterPayload } from 'oidc-provider';
+import { lately } from '../lately.ts';
 import type { Keyring } from '../store/encryption.ts';
-import { lately } from './lately.ts';
 import { newRecord, recordKey } from './record.ts';
 import type { RequestScope, Scopes } from './request-scope.ts';
 import { currentScope } from './request-scope.ts';

@@ -5,6 +5,7 @@
 import type { Context } from 'koa';
 import { errors } from 'oidc-provider';
 import { type FootbridgeError, isFootbridgeError } from '../errors.ts';
+import { leaving } from '../leaving.ts';
 import type { Target } from '../targets/target.ts';
 import type { User } from '../user.ts';
 import { restOf } from './answer-floor.ts';
@@ -276,10 +277,7 @@ export class LoginFlow {
 
 /** Where a try comes from, and a signal for when nobody waits for its outcome any more. */
 function attemptOf(ctx: Context): { network: string; signal: AbortSignal } {
-  const abort = new AbortController();
-  // The request is read to its end already and would not tell; only the answer's connection does.
-  ctx.res.once('close', () => abort.abort());
-  return { network: ctx.ip, signal: abort.signal };
+  return { network: ctx.ip, signal: leaving(ctx) };
 }
 
 /** The box is as the person left it when the page is shown again. */

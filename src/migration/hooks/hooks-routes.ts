@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { readBody } from '../../body.ts';
 import { nowSeconds as systemSeconds } from '../../clock.ts';
 import { FootbridgeError, isFootbridgeError } from '../../errors.ts';
+import { leaving } from '../../leaving.ts';
 import type { HookAnswer, HookCall, HookResult, OpenPayload, TargetHook } from '../../targets/hook.ts';
 import type { Target, Targets } from '../../targets/target.ts';
 import type { TargetEvent } from '../../targets/webhook.ts';
@@ -93,7 +94,7 @@ export function hooksRoutes(deps: HooksRoutesDeps): Router {
     const { target, hook } = called;
     const signature = hook.isUnsigned ? undefined : await signatureOf(deps, keys, { called, ctx, body });
     if (!signature) takeUnsigned(buckets, target);
-    const signal = signalOf(ctx);
+    const signal = leaving(ctx);
     const answer = await answered(deps, { called, open: opener(target), body, signature, signal });
     ctx.status = answer.status;
     ctx.body = JSON.stringify(answer.body);
@@ -211,11 +212,4 @@ function takeUnsigned(buckets: Map<Target, Bucket>, target: Target): void {
   const refilled = Math.min(UNSIGNED_BURST, tokens + ((now - atMs) / 1_000) * UNSIGNED_PER_SECOND);
   if (refilled < 1) throw new FootbridgeError('throttled', { retryAfterSeconds: 1 });
   buckets.set(target, { tokens: refilled - 1, atMs: now });
-}
-
-/** For when nobody waits for the answer any more. */
-function signalOf(ctx: Context): AbortSignal {
-  const abort = new AbortController();
-  ctx.res.once('close', () => abort.abort());
-  return abort.signal;
 }

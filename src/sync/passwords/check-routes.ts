@@ -8,6 +8,7 @@ import type { Context } from 'koa';
 import { z } from 'zod';
 import { readBody } from '../../body.ts';
 import { FootbridgeError } from '../../errors.ts';
+import { leaving } from '../../leaving.ts';
 import type { RouteDescription } from '../../migration/json-routes.ts';
 import { parseInput, parseJson, problems } from '../../migration/json-routes.ts';
 import type { ProvePassword } from '../../migration/moving/mover.ts';
@@ -113,11 +114,4 @@ async function check(
       return { ok: true, user: { sub, legacyId } };
     }
   }
-}
-
-/** Aborts when nobody waits for the answer any more. */
-function leaving(ctx: Context): AbortSignal {
-  const abort = new AbortController();
-  ctx.res.once('close', () => abort.abort());
-  return abort.signal;
 }
