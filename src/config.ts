@@ -169,7 +169,13 @@ function readConfig(file: string): string {
     return readFileSync(file, 'utf8');
   } catch (error) {
     throw new ConfigError([
-      { file, line: 1, column: 1, path: '', message: `${whyUnread(error)}; name another with --config FILE` },
+      {
+        file,
+        line: 1,
+        column: 1,
+        path: '',
+        message: `${whyUnread(error)}; name another with --config FILE, or try it all out with: footbridge demo`,
+      },
     ]);
   }
 }

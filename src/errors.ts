@@ -77,7 +77,7 @@ export const ERRORS = {
   throttled: [429, 'Too many attempts. Wait a little and try again.'],
   rotation_too_early: [409, 'The next keys were published only a moment ago: clients may not know them yet.'],
   hashing_overloaded: [503, 'Too many logins at once. Try again in a few seconds.'],
-  legacy_unavailable: [503, 'The legacy user store does not answer at the moment.'],
+  legacy_unavailable: [503, 'The legacy user store cannot be asked at the moment.'],
   storage_unavailable: [503, 'The service is unavailable at the moment.'],
   misdirected: [421, 'This host name is not served here.'],
   not_found: [404, 'There is nothing here.'],

@@ -28,7 +28,7 @@ import { openPublic } from './public.ts';
 import type { Counts } from './rollout/counts.ts';
 import { countDeliveries, oldestWaitingSeconds } from './sessions/ending/deliveries.ts';
 import { countLegacySessions } from './sessions/registry.ts';
-import { partsOf } from './standing.ts';
+import { partsOf, tellOfLegacy } from './standing.ts';
 import { oldestUnsealedSeconds } from './store/audit-lag.ts';
 import { clockOffsetSeconds } from './store/clock-offset.ts';
 import type { Watch } from './store/watch.ts';
@@ -94,7 +94,12 @@ export async function openGeneration(settings: Settings, process: Process): Prom
       settings,
       handle: requests.around(open.front.handle),
       inside: requests.around(inside.handle, (req) => !PROBE.test(req.url ?? '')),
-      takeOver: () => metrics.watch(sourcesOf(ground, health)),
+      takeOver() {
+        metrics.watch(sourcesOf(ground, health));
+        void tellOfLegacy({ ...ground, ...open }, (error) =>
+          log.warn({ error }, 'the legacy store cannot be asked: logins answer 503 until it can'),
+        );
+      },
       close,
     };
   } catch (error) {

@@ -62,6 +62,17 @@ async function schema(url: string): Promise<string | undefined> {
   return pending.length > 0 ? `older than this version: ${pending.join(', ')}` : undefined;
 }
 
+/** Whom no store has (RFC 2606 section 2). */
+const NOBODY = 'nobody@footbridge.invalid';
+
+/** Said at once, where the first login would find it out: a store that is away, or a question that it does not understand. */
+export async function tellOfLegacy(
+  { directory, retired }: Pick<Standing, 'directory' | 'retired'>,
+  warn: (error: unknown) => void,
+): Promise<void> {
+  if (!retired.isAllOver()) await directory.findByLogin(NOBODY).catch(warn);
+}
+
 /** When the old login is over for everybody, nobody asks it any more, and it may be switched off. */
 async function legacy({ directory, retired }: Standing): Promise<string | undefined> {
   if (retired.isAllOver()) return undefined;

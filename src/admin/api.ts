@@ -5,6 +5,7 @@ import Koa from 'koa';
 import type { z } from 'zod';
 import { foreignJson, readBody } from '../body.ts';
 import { FootbridgeError, problem } from '../errors.ts';
+import { telling } from '../issue-words.ts';
 import type { Health } from '../observability/health.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { Served } from '../observability/requests.ts';
@@ -56,12 +57,13 @@ export function privateApp(options: PrivateOptions): Koa {
   router.get('/openapi.json', (ctx) => {
     ctx.body = options.openApi();
   });
+  if (options.console) router.get('/', (ctx) => ctx.redirect('/admin'));
   for (const operation of operations) {
     router.post(`/admin/api/${operation.name.replaceAll(' ', '/')}`, async (ctx) => {
       const who = whoAsks(options, ctx.get('authorization'));
       const body = await readJson(ctx as Context);
       const { execute = false, ...input } = body;
-      const parsed = operation.input.safeParse(input);
+      const parsed = operation.input.safeParse(input, { error: telling });
       if (!parsed.success) throw new FootbridgeError('bad_request', { detail: describe(parsed.error) });
       const asked = { input: parsed.data, who, execute: execute === true };
       ctx.body = await perform(options.desk, operation, asked);

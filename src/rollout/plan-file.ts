@@ -1,5 +1,6 @@
 /** A plan as people write it: YAML, read and checked, with every problem at its place. */
 import { FootbridgeError } from '../errors.ts';
+import { telling } from '../issue-words.ts';
 import type { FileProblem } from '../yaml-file.ts';
 import { plainOf, problemLine, problemsAt, readYaml } from '../yaml-file.ts';
 import type { Plan } from './plan.ts';
@@ -31,7 +32,7 @@ export function readPlan(asked: PlanText): Plan {
   const yaml = readYaml(text, file);
   const tree = yaml.problems.length > 0 ? undefined : plainOf(yaml);
   if (yaml.problems.length > 0) throw invalid(yaml.problems);
-  const parsed = planShape.safeParse(tree);
+  const parsed = planShape.safeParse(tree, { error: telling });
   const wrong = problemsAt(yaml, parsed.error?.issues ?? []);
   if (!parsed.success) throw invalid(wrong);
   const unknown = unknownNames(parsed.data, asked).map(({ path, message }) => ({

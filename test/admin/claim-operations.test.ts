@@ -289,7 +289,7 @@ describe('claim show', () => {
     const { text } = await stage.run(claimShow, { id });
     expect(text).toContain(`Link ${id}, expired`);
     expect(text).toContain('expired  its time was over');
-    expect(text).toContain(`Person ${sub}: The legacy user store does not answer at the moment.`);
+    expect(text).toContain(`Person ${sub}: The legacy user store cannot be asked at the moment.`);
     stage.state.isLegacyDown = false;
     stage.people.delete(sub);
     expect((await stage.run(claimShow, { id })).text).toContain(`Person ${sub}: the legacy store has nobody`);

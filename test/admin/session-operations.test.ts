@@ -168,7 +168,7 @@ describe('session show', () => {
     stage.state.isLegacyDown = true;
     const shown = await stage.run(sessionShow, { user: sub });
     expect(shown).toMatchObject({ user: sub, sessions: [{ user: sub }] });
-    expect(shown.text).toContain('could not be asked');
+    expect(shown.text).toContain('cannot be asked');
   });
 
   test('says whether somebody is watched', async () => {

@@ -3,10 +3,11 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { App } from '../../src/app.ts';
 import { openApp } from '../../src/app.ts';
 import { loadConfig } from '../../src/config.ts';
+import { FootbridgeError } from '../../src/errors.ts';
 import type { Health, Part } from '../../src/observability/health.ts';
 import { unobserved } from '../../src/observed.ts';
 import type { Standing } from '../../src/standing.ts';
-import { partsOf } from '../../src/standing.ts';
+import { partsOf, tellOfLegacy } from '../../src/standing.ts';
 import { openDb } from '../../src/store/db.ts';
 import type { Town } from '../flows/batch/town.ts';
 import { openTown } from '../flows/batch/town.ts';
@@ -47,6 +48,11 @@ test('a node whose parts are all well is ready', async () => {
 
 test.each(['/livez', '/healthz'])('%s says that the process lives', async (path) => {
   expect(await ask(path)).toEqual({ status: 200, body: { status: 'alive' } });
+});
+
+test('whoever opens the private port in a browser is led to the console', async () => {
+  const { status, location } = await new Browser().visit(`http://127.0.0.1:${app.privatePort}/`);
+  expect([status, new URL(String(location)).pathname]).toEqual([302, '/admin']);
 });
 
 test('a legacy store that is down makes it degraded, which takes logins, and it is ready again by itself', async () => {
@@ -163,4 +169,19 @@ test('a node that is told to stop says so before it takes no more connections', 
   expect((await new Browser().visit(`${town.issuer}/jwks`)).status).toBe(200);
   await closing;
   await expect(ask('/livez')).rejects.toThrow();
+});
+
+test.each([
+  ['is told of', false, ['legacy_unavailable']],
+  ['is nobody’s business any more when the old login is over', true, []],
+])('a legacy store that cannot be asked at the start %s', async (_, isAllOver, told) => {
+  const seen: unknown[] = [];
+  const findByLogin = async () => {
+    throw new FootbridgeError('legacy_unavailable');
+  };
+  await tellOfLegacy(
+    { directory: { findByLogin }, retired: { isAllOver: () => isAllOver } } as unknown as Standing,
+    (error) => seen.push((error as FootbridgeError).code),
+  );
+  expect(seen).toEqual(told);
 });

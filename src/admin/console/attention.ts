@@ -62,7 +62,7 @@ async function legacyStore({ directory }: Desk): Promise<Concern[]> {
   const said: Known<void> = await known(directory.check(), LEGACY_PATIENCE_MS);
   if (said.isKnown) return [];
   const why = `${said.why} Nobody can log in with an old password until it does; whoever has moved is not touched.`;
-  return [{ level: 'bad', what: 'The old store does not answer', why, href: '/admin/health' }];
+  return [{ level: 'bad', what: 'The old store cannot be asked', why, href: '/admin/health' }];
 }
 /** Less than the page waits for each part. */
 const LEGACY_PATIENCE_MS = 1_500;

@@ -24,7 +24,7 @@ export const sessionEndings = defineOperation({
       ...lastDay.map(
         (row) => `  ${row.cause.padEnd(18)} ${row.endings}, with ${row.opSessions} sessions here`,
       ),
-      'Last:',
+      ...(endings.length > 0 ? ['Last:'] : []),
       ...endings.map(
         ({ createdAt, cause, actor, scope, sub, ended }) =>
           `  ${createdAt.toISOString()}  ${cause} by ${actor}  ${sub ?? 'several people'}, ${scope}: ${ended.opSessions} here, ${ended.legacySessions} at apps, ${ended.targetSessions} at targets`,

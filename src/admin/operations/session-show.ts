@@ -48,7 +48,7 @@ export const sessionShow = defineOperation({
   print: (shown) =>
     [
       `${shown.name ?? shown.user}${shown.name ? `  ${shown.user}` : ''}${shown.state ? `  ${shown.state}` : ''}`,
-      ...(shown.problem ? [`The legacy store could not be asked: ${shown.problem}`] : []),
+      ...(shown.problem ? [shown.problem] : []),
       ...shown.sessions.map((session) => `  here       ${sessionLine(session)}`),
       ...(shown.sessions.length === 0 ? ['  here       not logged in'] : []),
       ...shown.legacySessions.map((row) => `  app        ${legacyLine(row)}`),

@@ -135,7 +135,7 @@ describe('what changes nothing', () => {
   test('says what went wrong as far as it is theirs, and of the rest where the log has it', async () => {
     const failed = async (how: string) => (await olga.submit('/admin/do/thing/fail', { how })).body;
     expect(await failed('known')).toMatch(/There is no batch of this name\.<\/p>\s*<p>b-1 &lt;b&gt;bold/);
-    expect(await failed('outage')).toContain('The legacy user store does not answer at the moment.');
+    expect(await failed('outage')).toContain('The legacy user store cannot be asked at the moment.');
     expect(await failed('bug')).toContain('Something went wrong on our side.');
     for (const how of ['outage', 'bug']) {
       expect(await failed(how)).not.toContain('CANARY');

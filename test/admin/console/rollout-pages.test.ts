@@ -253,7 +253,7 @@ test('with the old store away every page still tells what is known', async () =>
   await world.shop.switchTo(false);
   try {
     const page = await read('');
-    expect(page).toContain('The old store does not answer');
+    expect(page).toContain('The old store cannot be asked');
     expect(page).toMatch(/At new-one [\d,]+/);
     for (const path of ['/rollout', `/rollout/${TARGET}/phases/pilot`, '/logins', '/hashes', '/forecast'])
       await read(path);

@@ -118,7 +118,7 @@ describe('sync status', () => {
     const { wrong, text } = await stage.run(syncStatus, MAIN);
     expect(wrong).toBe(true);
     expect(text).toContain(
-      'Feed outbox of shop: The legacy user store does not answer at the moment. (ECONNREFUSED shop-db)',
+      'Feed outbox of shop: The legacy user store cannot be asked at the moment. (ECONNREFUSED shop-db)',
     );
   });
 

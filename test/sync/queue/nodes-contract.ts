@@ -7,7 +7,7 @@ import { change, done, peopleOf, statsOf, T, takeSoon } from './queue-place.ts';
 const SOON = { timeout: 60_000, interval: 20 };
 const PROBLEM = {
   code: 'legacy_unavailable',
-  sentence: 'The legacy user store does not answer at the moment.',
+  sentence: 'The legacy user store cannot be asked at the moment.',
 };
 const TAKES = { targets: [T], limit: 10 };
 
