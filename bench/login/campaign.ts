@@ -2,7 +2,8 @@
  * Logins at Footbridge beside plain oidc-provider with a typical adapter, in one interleaved run: what one operation costs the
  * server and PostgreSQL. `node bench/login/campaign.ts [rounds] [seconds] [profile.json…]`; each further profile is another
  * provider that runs already (see `Profile` in load.ts). Passwords have a nearly free hash: it is the rest that is compared.
- * `FOOTBRIDGE_BENCH_ONLY=code,sso` runs these only, `FOOTBRIDGE_BENCH_AT_ONCE=32` so many at once.
+ * `FOOTBRIDGE_BENCH_ONLY=code,sso` runs these only, `FOOTBRIDGE_BENCH_AT_ONCE=32` so many at once, and `FOOTBRIDGE_BENCH_NODES=2` has
+ * as many nodes of Footbridge measured beside the one, with each request at another of them.
  * CPU time is the figure to trust; how long something takes depends on what else the machine does.
  */
 import { spawn } from 'node:child_process';
@@ -14,6 +15,7 @@ import { openPlace } from './place.ts';
 
 const [rounds = '3', seconds = '3', ...others] = process.argv.slice(2);
 const AT_ONCE = Number(process.env.FOOTBRIDGE_BENCH_AT_ONCE ?? 4);
+const NODES = Number(process.env.FOOTBRIDGE_BENCH_NODES ?? 1);
 const only = process.env.FOOTBRIDGE_BENCH_ONLY?.split(',');
 const scenarios = SCENARIOS.filter((scenario) => !only || only.includes(scenario));
 
@@ -22,6 +24,7 @@ try {
   const profiles = [
     (await place.openPlain()).profile,
     (await place.openFootbridge()).profile,
+    ...(NODES > 1 ? [(await place.openFootbridge(NODES)).profile] : []),
     ...others.map((file) => JSON.parse(readFileSync(file, 'utf8')) as Profile),
   ];
   const results = new Map<string, Measured[]>();

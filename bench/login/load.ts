@@ -23,7 +23,9 @@ export interface Profile {
   /** Of the client_credentials grant. */
   readonly machineScope?: string;
   /** Processes whose time is counted, with all their children: the server's, and its database's. */
-  readonly pids: { readonly server: number; readonly database?: number };
+  readonly pids: { readonly server: readonly number[]; readonly database?: number };
+  /** Where its nodes listen, when there are several (`http://127.0.0.1:8080`): each request goes to the next one. */
+  readonly nodes?: readonly string[];
 }
 
 export interface Measured {
@@ -71,12 +73,14 @@ class Jar {
 
 export class Client {
   readonly #profile: Profile;
-  readonly #pool: Pool;
+  readonly #pools: readonly Pool[];
+  #sent = 0;
   #metadata: Metadata | undefined;
 
   constructor(profile: Profile, atOnce: number) {
     this.#profile = profile;
-    this.#pool = new Pool(new URL(profile.issuer).origin, { connections: atOnce });
+    const nodes = profile.nodes ?? [new URL(profile.issuer).origin];
+    this.#pools = nodes.map((node) => new Pool(node, { connections: atOnce }));
   }
 
   async open(): Promise<void> {
@@ -85,7 +89,7 @@ export class Client {
     this.#metadata = JSON.parse(answer.body);
   }
 
-  close = () => this.#pool.close();
+  close = () => Promise.all(this.#pools.map((pool) => pool.close()));
 
   /** Each call is one operation; what has to be there before is made first. */
   async operation(scenario: Scenario, worker: number): Promise<(turn: number) => Promise<void>> {
@@ -202,10 +206,12 @@ export class Client {
     path: string,
     { jar, form, headers }: { jar?: Jar; form?: URLSearchParams; headers?: Record<string, string> },
   ) {
-    const answer = await this.#pool.request({
+    const pool = this.#pools[this.#sent++ % this.#pools.length]!;
+    const answer = await pool.request({
       path,
       method: form ? 'POST' : 'GET',
       headers: {
+        host: new URL(this.#profile.issuer).host,
         accept: headers ? 'application/json' : 'text/html',
         ...jar?.header(path.split('?')[0] ?? ''),
         ...(form ? { 'content-type': 'application/x-www-form-urlencoded' } : {}),
@@ -292,7 +298,8 @@ async function measure(
   };
   await until(performance.now() + warmUp * 1000);
   times = [];
-  const before = { server: cpuMs(pids.server), database: cpuMs(pids.database), at: performance.now() };
+  const serverMs = () => pids.server.reduce((sum, pid) => sum + cpuMs(pid), 0);
+  const before = { server: serverMs(), database: cpuMs(pids.database), at: performance.now() };
   await until(performance.now() + seconds * 1000);
   const took = (performance.now() - before.at) / 1000;
   const sorted = times.toSorted((a, b) => a - b);
@@ -304,7 +311,7 @@ async function measure(
     p50: at(0.5),
     p99: at(0.99),
     perSecond: sorted.length / took,
-    serverMs: (cpuMs(pids.server) - before.server) / sorted.length,
+    serverMs: (serverMs() - before.server) / sorted.length,
     databaseMs: (cpuMs(pids.database) - before.database) / sorted.length,
   };
 }

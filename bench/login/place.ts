@@ -23,6 +23,7 @@ const here = (name: string) => resolve(import.meta.dirname, name);
 /** A provider that serves, and its process. */
 export interface Running {
   readonly profile: Profile;
+  /** Of several nodes the first. */
   readonly child: ChildProcess;
 }
 
@@ -55,16 +56,16 @@ export async function openPlace() {
     const clientSecret = 'app-secret-0123456789-0123456789';
     return {
       child,
-      profile: profileOf('plain', port, { clientSecret, pids: { server: child.pid!, ...database } }),
+      profile: profileOf('plain', port, { clientSecret, pids: { server: [child.pid!], ...database } }),
     };
   }
 
-  async function openFootbridge(): Promise<Running> {
-    const [port, inside] = [await freePort(), await freePort()];
+  /** `nodes`: so many, behind one issuer. */
+  async function openFootbridge(nodes = 1): Promise<Running> {
+    const port = await freePort();
     const shop = new URL(postgres.url('shop'));
     const clientSecret = randomBytes(24).toString('base64url');
     const settings = {
-      listen: { public: { port }, private: { port: inside } },
       database: { url: postgres.url('footbridge') },
       masterKey,
       provider: {
@@ -102,8 +103,21 @@ export async function openPlace() {
         },
       },
     };
+    const started: { readonly child: ChildProcess; readonly port: number }[] = [];
+    for (let node = 0; node < nodes; node++)
+      started.push(await startNode(settings, node === 0 ? port : await freePort()));
+    const profile = profileOf(nodes === 1 ? 'footbridge' : `footbridge, ${nodes} nodes`, port, {
+      clientSecret,
+      pids: { server: started.map(({ child }) => child.pid!), ...database },
+      ...(nodes > 1 ? { nodes: started.map((one) => `http://127.0.0.1:${one.port}`) } : {}),
+    });
+    return { child: started[0]!.child, profile };
+  }
+
+  async function startNode(settings: object, port: number) {
+    const listen = { public: { port }, private: { port: await freePort() } };
     const config = join(data, `footbridge-${port}.yaml`);
-    writeFileSync(config, stringify(settings), { mode: 0o600 });
+    writeFileSync(config, stringify({ ...settings, listen }), { mode: 0o600 });
     const main = here('../../bin/footbridge.js');
     const child = spawn(process.execPath, [main, 'start', '--config', config], {
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -111,11 +125,7 @@ export async function openPlace() {
     keep(child);
     for await (const line of createInterface({ input: child.stderr! })) if (line.includes('serves')) break;
     child.stderr?.resume();
-    const profile = profileOf('footbridge', port, {
-      clientSecret,
-      pids: { server: child.pid!, ...database },
-    });
-    return { child, profile };
+    return { child, port };
   }
 
   return {
@@ -145,7 +155,11 @@ async function fill(url: string): Promise<void> {
   );
 }
 
-function profileOf(name: string, port: number, more: Pick<Profile, 'pids' | 'clientSecret'>): Profile {
+function profileOf(
+  name: string,
+  port: number,
+  more: Pick<Profile, 'pids' | 'clientSecret' | 'nodes'>,
+): Profile {
   return {
     name,
     issuer: `http://127.0.0.1:${port}`,
