@@ -136,10 +136,18 @@ export class Net {
   }
 }
 
+function plain(encoded: string): string {
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    return encoded;
+  }
+}
+
 /** What makes a secret this one: of a URL its password, of a signed token its signature. */
 function coreOf(secret: string): string {
   if (/^[a-z][a-z0-9+.-]*:\/\//.test(secret))
-    return URL.canParse(secret) ? decodeURIComponent(new URL(secret).password) : '';
+    return URL.canParse(secret) ? plain(new URL(secret).password) : '';
   const parts = secret.split('.');
   if (parts.length >= 3 && secret.startsWith('eyJ')) return parts.at(-1)!;
   // Of a hash the part behind its parameters, which many share.
