@@ -72,3 +72,14 @@ test('templates, schema steps and presets lie where the code looks for them, and
   ])
     expect(files).toContain(file);
 });
+
+test('no code is kept with two bytes for each character, and its texts are what they were', async () => {
+  const files = readdirSync(at('dist')).filter((file) => file.endsWith('.js'));
+  const code = files.map((file) => readFileSync(at(`dist/${file}`), 'utf8')).join('\n');
+  expect(code.match(/[^\0-\xff]/)).toBeNull();
+  expect(code).not.toMatch(/String\.raw`[^`]*\\u[0-9a-f]{4}/);
+  const { stdout } = await run(process.execPath, [at('bin/footbridge.js'), 'demo', '--help'], {
+    cwd: folder,
+  });
+  expect(stdout).toContain('Footbridge’s port');
+});
