@@ -38,7 +38,9 @@ export function told(t: Translate, key: TextKey, names: Readonly<Record<string, 
 export function day(date: string, locale: Locale): string | undefined {
   const time = new Date(date);
   if (Number.isNaN(time.getTime())) return undefined;
-  return new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeZone: 'UTC' }).format(time);
+  const text = new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeZone: 'UTC' }).format(time);
+  // The one ordinal of a French date, which Unicode's patterns leave out.
+  return locale === 'fr' ? text.replace(/^1 /, '1er ') : text;
 }
 
 /** Where a mail or web address leads; undefined for what is neither. */

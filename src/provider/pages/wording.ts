@@ -61,11 +61,16 @@ const PASSING: ReadonlySet<Problem> = new Set<Problem>([
 /** Problems that only a new start solves. */
 const STALE: ReadonlySet<Problem> = new Set<Problem>(['expired', 'no_cookies', 'not_found']);
 
+/** Says where a long word of a page may be parted; a title is never parted. */
+const SOFT_HYPHEN = '\u00ad';
+
 export function wording(page: Page, site: { name: string; locale: Locale; t: Translate }): Wording {
   const { name, locale, t } = site;
   const notice = noticeOf(page, { locale, t });
   const heading = headingOf(page, t);
-  const title = [...new Set([...(notice ? [notice.title] : []), heading, name])].join(' – ');
+  const title = [...new Set([...(notice ? [notice.title] : []), heading, name])]
+    .join(' – ')
+    .replaceAll(SOFT_HYPHEN, '');
   return { heading, title, notice };
 }
 

@@ -44,6 +44,8 @@ const GERMAN_WITHOUT_UMLAUTS = words(
   'gueltig',
   'schliessen',
 );
+/** Before a consonant nothing is left out: “la lier”, never “l’lier”. */
+const FRENCH_ELISION = /(?:\b[cdjlmnst]|\bqu)’[bcdfgj-np-tv-xz]/i;
 const FRENCH_FAMILIAR = words('tu', 'toi', 'ton', 'ta', 'tes', 'te');
 
 describe.each(LOCALES)('the texts in %s', (locale) => {
@@ -85,5 +87,15 @@ describe('the catalogues', () => {
       expect(text, key).not.toMatch(FRENCH_FAMILIAR);
       expect(text, key).not.toMatch(/[^\u00a0\u202f][?!:;»]/);
     }
+  });
+
+  it('elide in French only before a vowel', () => {
+    for (const [key, text] of Object.entries(catalogues.fr)) expect(text, key).not.toMatch(FRENCH_ELISION);
+    expect('votre compte ne peut pas l’lier').toMatch(FRENCH_ELISION);
+  });
+
+  it('say of whoever is kept out no name for what they typed that a site may not ask for', () => {
+    for (const locale of LOCALES)
+      expect(catalogues[locale]['problem.locked.text']).not.toContain(catalogues[locale]['login.username']);
   });
 });

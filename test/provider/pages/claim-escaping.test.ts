@@ -37,6 +37,28 @@ const NAMES: Record<string, (text: string) => Page> = {
   'claim-needed.mailedTo': (mailedTo) => ({ ...needed, mailedTo }),
   'sign-in-unknown.there.name': (name) => ({ ...unknown, there: { ...there, name } }),
   'sign-in-unknown.there.system': (system) => ({ ...unknown, there: { system } }),
+  'login.clientName': (clientName) => ({ page: 'login', action: '/', formToken: 't', clientName }),
+  'username.clientName': (clientName) => ({ page: 'username', action: '/', formToken: 't', clientName }),
+  'choose-account.name': (name) => ({ page: 'choose-account', action: '/', formToken: 't', name }),
+  'choose-account.clientName': (clientName) => ({
+    page: 'choose-account',
+    action: '/',
+    formToken: 't',
+    name: 'n',
+    clientName,
+  }),
+  'enter.name': (name) => ({ page: 'enter', action: '/', formToken: 't', name }),
+  'enter.clientName': (clientName) => ({ page: 'enter', action: '/', formToken: 't', name: 'n', clientName }),
+  'signed-in.name': (name) => ({ page: 'signed-in', name }),
+  'signed-in.clientName': (clientName) => ({ page: 'signed-in', name: 'n', clientName }),
+  'confirm-logout.clientName': (clientName) => ({
+    page: 'confirm-logout',
+    action: '/',
+    xsrf: 'x',
+    clientName,
+  }),
+  'moved.targetName': (targetName) => ({ page: 'moved', targetName, href: '/' }),
+  'logged-out.told': (name) => ({ page: 'logged-out', told: [{ name, state: 'done' }] }),
   'login.signInWith': (name) => ({ page: 'login', ...form, signInWith: [{ name, href: '/' }] }),
 };
 

@@ -138,10 +138,19 @@ describe('the page after linking', () => {
     expect(english(done)).not.toContain('Your organizations');
   });
 
+  it('speaks of one organization where there is one', () => {
+    const alone = english({ ...done, organizations: [acme] });
+    expect(alone).toContain('>Your organization</h2>');
+    expect(alone).toMatch(/You own it at .*Once it is linked, its members/);
+    const both = english({ ...done, organizations: [acme, { ...acme, id: '18' }] });
+    expect(both).toContain('>Your organizations</h2>');
+    expect(both).toMatch(/You own these at .*Once they are linked, their members/);
+  });
+
   it('has no form where there is nothing to post', () => {
     expect(english(done)).not.toContain('<form');
     const linked = english({ ...done, organizations: [{ ...acme, state: 'linked' }] });
-    expect(linked).not.toMatch(/<form|You own these/);
+    expect(linked).not.toMatch(/<form|You own/);
   });
 });
 

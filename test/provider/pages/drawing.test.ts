@@ -52,6 +52,12 @@ describe('a day', () => {
     expect(day('2031-03-31T00:00:00.000Z', locale)).toBe(text);
   });
 
+  it('that is the first of its month is written as an ordinal in French alone', () => {
+    expect(day('2031-03-01', 'fr')).toBe('1er mars 2031');
+    expect(day('2031-03-01', 'de')).toBe('1. März 2031');
+    expect(day('2031-03-11', 'fr')).toBe('11 mars 2031');
+  });
+
   it('that is none is nothing', () => {
     expect(day('tomorrow', 'en')).toBeUndefined();
     expect(day('2031-13-31', 'en')).toBeUndefined();

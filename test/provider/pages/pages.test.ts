@@ -8,38 +8,17 @@ const open = (settings: unknown = {}) => openPages(pagesSettings.parse(settings)
 const pages = open();
 const english = (page: Page) => pages.render(page, { locale: 'en' });
 
-/** Each free text of a page, put in by itself. */
+/** Each free text of a page that is no name, put in by itself. */
 const TEXT_FIELDS: Record<string, (text: string) => Page> = {
   'login.formToken': (formToken) => ({ page: 'login', action: '/', formToken }),
   'login.username': (username) => ({ page: 'login', action: '/', formToken: 't', username }),
-  'login.clientName': (clientName) => ({ page: 'login', action: '/', formToken: 't', clientName }),
   'username.formToken': (formToken) => ({ page: 'username', action: '/', formToken }),
-  'username.clientName': (clientName) => ({ page: 'username', action: '/', formToken: 't', clientName }),
   'code.formToken': (formToken) => ({ page: 'code', action: '/', formToken, step: 's' }),
   'code.step': (step) => ({ page: 'code', action: '/', formToken: 't', step }),
   'recovery.step': (step) => ({ page: 'recovery', action: '/', formToken: 't', step }),
   'passkey.options': (options) => ({ page: 'passkey', action: '/', formToken: 't', step: 's', options }),
-  'choose-account.name': (name) => ({ page: 'choose-account', action: '/', formToken: 't', name }),
-  'choose-account.clientName': (clientName) => ({
-    page: 'choose-account',
-    action: '/',
-    formToken: 't',
-    name: 'n',
-    clientName,
-  }),
-  'enter.name': (name) => ({ page: 'enter', action: '/', formToken: 't', name }),
   'enter.formToken': (formToken) => ({ page: 'enter', action: '/', formToken, name: 'n' }),
-  'enter.clientName': (clientName) => ({ page: 'enter', action: '/', formToken: 't', name: 'n', clientName }),
-  'signed-in.name': (name) => ({ page: 'signed-in', name }),
-  'signed-in.clientName': (clientName) => ({ page: 'signed-in', name: 'n', clientName }),
   'confirm-logout.xsrf': (xsrf) => ({ page: 'confirm-logout', action: '/', xsrf }),
-  'confirm-logout.clientName': (clientName) => ({
-    page: 'confirm-logout',
-    action: '/',
-    xsrf: 'x',
-    clientName,
-  }),
-  'moved.targetName': (targetName) => ({ page: 'moved', targetName, href: '/' }),
   'error.reference': (reference) => ({ page: 'error', kind: 'internal', reference }),
   'error.detail': (detail) => ({ page: 'error', kind: 'client', detail }),
   'form-post value': (value) => ({ page: 'form-post', action: '/', fields: { field: value } }),
@@ -231,6 +210,25 @@ describe('the other pages', () => {
     const accepts = new RegExp(`^(?:${pattern})$`, 'v');
     for (const code of ['123456', '123 456', ' 12345678 ']) expect(code).toMatch(accepts);
     for (const code of ['12345', '123456789', '12a456', '']) expect(code).not.toMatch(accepts);
+  });
+
+  it('the passkey button says with the way to use it why the last attempt was refused', () => {
+    const passkey = { page: 'passkey', action: '/', formToken: 't', step: 's', options: '{}' } as const;
+    expect(english(passkey)).toContain('type="submit" aria-describedby="lead"');
+    expect(english({ ...passkey, problem: 'wrong' })).toContain(
+      'type="submit" aria-describedby="notice lead"',
+    );
+  });
+
+  it('a long German word says where it may be parted, and stays whole in the title', () => {
+    const html = pages.render(
+      { page: 'recovery', action: '/', formToken: 't', step: 's', problem: 'wrong' },
+      { locale: 'de' },
+    );
+    expect(html).toContain('<h1>Wiederherstellungs\u00adcode eingeben</h1>');
+    expect(title(html)).toBe(
+      'Dieser Wiederherstellungscode ist nicht gültig – Wiederherstellungscode eingeben – Footbridge',
+    );
   });
 
   it('a person who does not want to sign out is offered a button that says nothing of it', () => {

@@ -49,7 +49,7 @@ describe("the operator's theme folder", () => {
     put('de.json', JSON.stringify({ 'moved.heading': 'Willkommen im neuen Haus' }));
     const html = render({ page: 'moved', targetName: 'Neu', href: '/' });
     expect(html).toContain('<h1>Willkommen im neuen Haus</h1>');
-    expect(html).toContain('Weiter zu Neu');
+    expect(html).toContain('Weiter zu <bdi>Neu</bdi>');
   });
 
   it('replaces the stylesheet, which gets another name', () => {

@@ -39,6 +39,8 @@ form.addEventListener('submit', (event) => {
     // Cancelled, timed out, or a key that is not one of these: browsers do not say which.
     failed.hidden = false;
     button.disabled = false;
+    // A browser takes the focus off a button that it disables.
+    if (document.activeElement === document.body) button.focus();
   });
 });
 
