@@ -13,6 +13,7 @@ import type { PageAsk } from './page.ts';
 import type { Link } from './panels.ts';
 import { count, counted } from './panels.ts';
 import { phaseHref, rolloutHref } from './rollout-view.ts';
+import { actorWords } from './words.ts';
 
 export interface Concern {
   readonly level: 'bad' | 'warn';
@@ -88,7 +89,7 @@ async function phases({ db }: Desk, { who }: Asked): Promise<Concern[]> {
           ({ kind, name, reason, actor }): Concern => ({
             level: 'warn',
             what: `The kill switch of ${kind === 'everything' ? 'the whole plan' : `the ${kind} ${name}`} is on`,
-            why: `${reason} (${actor})`,
+            why: `${reason} (${actorWords(actor)})`,
             href: rolloutHref(target),
           }),
         ),

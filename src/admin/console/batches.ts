@@ -14,6 +14,7 @@ import { offer } from './offers.ts';
 import { userHref } from './page.ts';
 import type { CellOf, Link, Notice, Panel, Tone } from './panels.ts';
 import { count, shareWords } from './panels.ts';
+import { actorWords } from './words.ts';
 
 export const STATE_TONES: Readonly<Record<BatchState, Tone>> = {
   planning: 'quiet',
@@ -66,7 +67,10 @@ export function progressPanel(batch: BatchStatus, pace: Pace | undefined): Panel
       {
         label: 'Done',
         share: counts.users === 0 ? 0 : done / counts.users,
-        text: `${shareWords(done, counts.users)}, ${count(done)} of ${count(counts.users)}`,
+        text:
+          counts.users === 0
+            ? 'nobody is in it'
+            : `${shareWords(done, counts.users)}, ${count(done)} of ${count(counts.users)}`,
         tone: counts.failed > 0 ? 'warn' : 'ok',
       },
     ],
@@ -87,7 +91,7 @@ export function progressPanel(batch: BatchStatus, pace: Pace | undefined): Panel
       ['State', { badge: { text: state, tone: STATE_TONES[state] } }],
       ['Who', selectionWords(plan)],
       ['How', paceWords(batch)],
-      ['Planned', { at: plannedAt, note: `by ${actor}` }],
+      ['Planned', { at: plannedAt, note: `by ${actorWords(actor)}` }],
       ...(startedAt ? [['Started', { at: startedAt }] as const] : []),
       ...(finishedAt ? [['Finished', { at: finishedAt }] as const] : []),
       ...(state === 'running' && !pace

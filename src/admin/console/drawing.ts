@@ -1,5 +1,6 @@
 /** What templates call to write numbers, times and links. Everything here is text that the template escapes, except `json`. */
 import { doHref, userHref } from './page.ts';
+import { actorWords } from './words.ts';
 
 const NUMBER = new Intl.NumberFormat('en-GB');
 const SHORT = new Intl.NumberFormat('en-GB', { notation: 'compact', maximumFractionDigits: 1 });
@@ -101,6 +102,7 @@ export const drawingCalls = (now: Date) => ({
   href,
   doHref,
   userHref,
+  actorWords,
 });
 
 export const DRAWING_NAMES = [
@@ -116,4 +118,5 @@ export const DRAWING_NAMES = [
   'href',
   'doHref',
   'userHref',
+  'actorWords',
 ] as const satisfies readonly (keyof ReturnType<typeof drawingCalls>)[];

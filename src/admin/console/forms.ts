@@ -103,11 +103,18 @@ export const filled = (
   fields: readonly Field[],
   given: Given,
   faults: ReadonlyMap<string, string> = new Map(),
-): FilledField[] =>
-  fields.map((field) => {
+): FilledField[] => {
+  const first = fields.find(({ name, kind }) => faults.has(name) && kind !== 'command-line');
+  return fields.map((field) => {
     const fault = faults.get(field.name);
-    return { ...field, value: String(given[field.name] ?? ''), ...(fault ? { fault } : {}) };
+    return {
+      ...field,
+      value: String(given[field.name] ?? ''),
+      ...(fault ? { fault } : {}),
+      ...(field === first ? { isFirstFault: true as const } : {}),
+    };
   });
+};
 
 /** What a form or a link says of these fields; a box is ticked by any value but `false`. */
 export function givenIn(fields: readonly Field[], from: URLSearchParams): Given {
@@ -136,12 +143,28 @@ export function inputOf(
   const parsed = operation.input.safeParse(Object.fromEntries(typed));
   if (parsed.success) return { input: parsed.data };
   const faults = new Map<string, string>();
-  for (const { path, message } of parsed.error.issues) {
+  for (const issue of parsed.error.issues) {
+    const { path } = issue;
     const name = String(path[0] ?? '');
     const known = faults.get(name);
-    faults.set(name, known ? `${known}; ${message}` : message.replace(/^Invalid input: /, ''));
+    const words = faultWords(issue);
+    faults.set(name, known ? `${known}; ${words}` : words);
   }
   return { faults };
+}
+
+/** What has to stand there instead, for whoever has typed something else. */
+const KIND_WORDS: Readonly<Record<string, string>> = {
+  number: 'A number has to stand here.',
+  int: 'A whole number has to stand here.',
+  date: 'A date has to stand here.',
+};
+
+function faultWords(issue: { readonly code: string; readonly message: string; readonly expected?: unknown }) {
+  const { code, message, expected } = issue;
+  if (/received undefined$/.test(message)) return 'Something has to stand here.';
+  const words = code === 'invalid_type' ? KIND_WORDS[String(expected)] : undefined;
+  return words ?? message.replace(/^Invalid input: /, '');
 }
 
 // PostgreSQL refuses NUL in text; the other C0 controls have no place in any field either.

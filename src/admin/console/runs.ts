@@ -174,9 +174,12 @@ async function settle(
   }
 }
 
-/** What it says on a command line; there it may tell to add what here is a button. */
+/** What is said on a command line may tell to add what here is a button. */
+export const withoutExecute = (text: string): string => text.replace(/: add --execute(?=[.\s]|$)/g, '');
+
+/** What it says on a command line. */
 function shown(operation: Operation, output: unknown): Partial<Run> {
-  const text = stripVTControlCharacters(operation.print(output)).replace(/: add --execute(?=[.\s]|$)/g, '');
+  const text = withoutExecute(stripVTControlCharacters(operation.print(output)));
   const page = operation.page?.(output);
   return {
     output,

@@ -57,7 +57,7 @@ export async function campaignLetters({ db }: Desk, who: Who): Promise<Panel[]> 
   if (found.length === 0) return [];
   return [
     {
-      lead: 'The campaign’s own command goes on with them: with --repeat-failed, or --repeat-unsure where a second letter does no harm.',
+      lead: 'The campaign itself goes on with them: tick “Repeat failed” there, or “Repeat unsure” where a second letter does no harm.',
       table: {
         label: 'Letters of campaigns, by why',
         head: ['Campaign', 'Target', 'What', 'Code', 'People', 'For example', ''],

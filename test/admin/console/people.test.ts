@@ -87,7 +87,7 @@ describe('the story of one person', () => {
       '1 code generator',
       `${TARGET} says active`,
       'Has a password, a code generator.',
-      'By the segment clerks, place 4711 of 10000, at a login, plan version 1.',
+      'By the segment clerks, place 4,711 of 10,000, at a login, plan version 1.',
       'redirect Phase staff: They belong to this phase, and are at the target.',
       '1 conflict',
     ])

@@ -184,7 +184,7 @@ describe('a rollout that runs', () => {
     const page = await read(`/rollout/${TARGET}/plan`);
     expect(page).toContain('Version 2 in force');
     expect(page).toMatch(/added segment half percentage: 55/);
-    expect(page).toContain('operator:grace: A pilot in between');
+    expect(page).toContain('by the operator grace: A pilot in between');
     expect(page).toMatch(/\+ half: \{ percentage: 55 \}/);
     expect(await read(`/rollout/${TARGET}/plan?version=1`)).not.toContain('What it changed');
     expect((await admin.get(`/admin/rollout/${TARGET}/plan?version=x`)).status).toBe(404);

@@ -5,6 +5,7 @@ import { ROLES } from '../../operation.ts';
 import type { Who } from '../../perform.ts';
 import { mayDo } from '../../perform.ts';
 import { definePage, doHref } from '../page.ts';
+import { withoutExecute } from '../runs.ts';
 
 /** Older ones are in the audit log. */
 const SHOWN = 100;
@@ -34,6 +35,7 @@ function shown(approval: Approval, who: Who) {
   const given = Object.fromEntries(Object.entries(input).map(([name, value]) => [name, textOf(value)]));
   return {
     ...approval,
+    says: withoutExecute(approval.says),
     given: Object.entries(given).filter(([, value]) => value !== undefined),
     isOwn,
     canDecide: state === 'asked' && !isOwn && mayDo(who.role, needed) && mayDo(who.role, 'operator'),

@@ -17,7 +17,7 @@ export const claimsPage = definePage({
           {
             empty: {
               sentence:
-                'The settings have no `claimTokens` for a target: nobody links an account by themselves.',
+                'The settings have no `claimTokens` for a target: nobody links an account by themselves. How to begin is written in:',
               command: 'docs/claim-tokens.md',
             },
           },

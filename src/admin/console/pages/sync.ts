@@ -32,7 +32,8 @@ export const syncPage = definePage({
         panels: [
           {
             empty: {
-              sentence: 'The settings keep no target equal with the legacy store: `sync.pairs` is empty.',
+              sentence:
+                'The settings keep no target equal with the legacy store: `sync.pairs` is empty. How to begin is written in:',
               command: 'docs/sync.md',
             },
           },
@@ -62,7 +63,10 @@ async function pairPanels(desk: Desk, figures: StandingFigures, who: Who): Promi
     known(openConflicts(desk, target)),
     known(desk.sync!.queue.dead({ target, limit: SHOWN })),
   ]);
-  const care = careSentences(figures);
+  // What a command would list stands below.
+  const care = careSentences(figures).map((sentence) =>
+    sentence.replace(/: footbridge sync .*$/, ', below.'),
+  );
   return [
     {
       title: target,

@@ -12,7 +12,7 @@ import type { SyncedPerson } from '../../sync/person.ts';
 import { passwordWords } from '../../sync/person.ts';
 import { offer } from '../offers.ts';
 import type { Cell, CellOf, Link, Notice, Panel, Tone } from '../panels.ts';
-import { counted } from '../panels.ts';
+import { count, counted } from '../panels.ts';
 import { CONFLICTS } from '../words.ts';
 import type { AtTarget, Gathered } from './gathering.ts';
 
@@ -124,7 +124,7 @@ function planFacts(
         text: phase,
         ...(back ? { badge: { text: `way back: ${back}`, tone: 'warn' as const } } : {}),
         at: assignedAt,
-        note: `${segment ? `By the segment ${segment}` : 'As everybody'}, place ${bucket} of ${BUCKETS}, ${WAYS[way]}, plan version ${version}${attempt > 1 ? `, attempt ${attempt}` : ''}.`,
+        note: `${segment ? `By the segment ${segment}` : 'As everybody'}, place ${count(bucket)} of ${count(BUCKETS)}, ${WAYS[way]}, plan version ${version}${attempt > 1 ? `, attempt ${attempt}` : ''}.`,
       },
     ],
   );

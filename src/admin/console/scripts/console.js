@@ -1,12 +1,19 @@
 /* Small comforts. Everything works without them. */
 
 /* An invitation's token stands behind the # of its link, which no server is sent: it goes into the form, and out of the address. */
-for (const input of document.querySelectorAll('input[data-from-fragment]')) {
-  const token = location.hash.slice(1);
-  if (token === '') continue;
-  input.value = token;
-  history.replaceState(null, '', location.pathname + location.search);
-  input.form.querySelector('button').focus();
+{
+  const take = () => {
+    for (const input of document.querySelectorAll('input[data-from-fragment]')) {
+      const token = location.hash.slice(1);
+      if (token === '') continue;
+      input.value = token;
+      history.replaceState(null, '', location.pathname + location.search);
+      input.form.querySelector('button').focus();
+    }
+  };
+  take();
+  /* A link that is opened where the form is open already loads nothing. */
+  addEventListener('hashchange', take);
 }
 
 /* A page that asks for itself again leaves alone what somebody is at: the focus, what is folded open, where they have scrolled. */
@@ -33,6 +40,11 @@ for (const input of document.querySelectorAll('input[data-from-fragment]')) {
     numbered([...main.querySelectorAll('details')].map((one) => one.querySelector('summary') || one)).map(
       ([name, element]) => [name, element.closest('details')],
     );
+  /* What came along, for whoever hears the page: a part of it that is new all over is not read out. */
+  const newsOf = (main) =>
+    [...main.querySelectorAll('[data-news]')]
+      .map((one) => one.dataset.news || one.textContent.trim().replace(/\s+/g, ' '))
+      .join('. ');
   let before;
 
   document.addEventListener('htmx:beforeRequest', (event) => {
@@ -44,6 +56,8 @@ for (const input of document.querySelectorAll('input[data-from-fragment]')) {
     if (event.detail.xhr.status !== 200) event.detail.shouldSwap = false;
     const main = event.target;
     before = {
+      news: newsOf(main),
+      isMain: document.activeElement === main,
       open: new Map(folds(main).map(([name, element]) => [name, element.open])),
       focus: (numbered(main.querySelectorAll(FOCUSABLE)).find(([, one]) => one === document.activeElement) ||
         [])[0],
@@ -61,6 +75,9 @@ for (const input of document.querySelectorAll('input[data-from-fragment]')) {
       if (before.open.has(name)) element.open = before.open.get(name);
     const found = numbered(main.querySelectorAll(FOCUSABLE)).find(([name]) => name === before.focus);
     if (found) found[1].focus({ preventScroll: true });
+    else if (before.isMain) main.focus({ preventScroll: true });
+    const [news, told] = [newsOf(main), document.getElementById('news')];
+    if (told && news !== before.news) told.textContent = news;
     const boxes = new Map(numbered(main.querySelectorAll('.table-box, pre.code, .road')));
     for (const [name, left, top] of before.scrolls) boxes.get(name)?.scrollTo(left, top);
     before = undefined;
