@@ -21,6 +21,8 @@ export interface LegacySessionRow {
   readonly endedAt: Date | null;
   /** When the app itself said that it is over. */
   readonly overAt: Date | null;
+  /** How long ago that is, by our database's clock. */
+  readonly overForMs: number | null;
   /** How many further ones of ours live by it. */
   readonly sharedWith: number;
 }
@@ -34,11 +36,17 @@ export interface NewLegacySession {
   readonly authTime?: number;
   readonly amr: readonly string[];
   readonly expiresAt: number;
+  /** When the app was asked that knows of it, by `performance.now()`. */
+  readonly askedMs?: number;
   /** Why there is none. */
   readonly problem?: string;
   /** How it is written down already: under an older master key it has another id than it would get now. */
   readonly id?: Buffer;
 }
+
+/** What an app says has been on its way meanwhile, and its answer may be older than the end that it has confirmed since. */
+const ON_ITS_WAY_MS = 25;
+export const sinceAskedMs = (askedMs: number): number => performance.now() - askedMs + ON_ITS_WAY_MS;
 
 /** To whom a new session belongs: the provider's, or the login that will begin one. */
 export type Owner = { readonly opSession: Buffer } | { readonly login: Buffer };

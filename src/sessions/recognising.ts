@@ -38,7 +38,8 @@ export async function acceptFrom(
 ): Promise<Recognised | undefined> {
   const opened = apps.find((other) => other.name === name);
   if (!opened) return undefined;
-  const work = () => judge(deps, opened.settings, found);
+  const askedMs = performance.now();
+  const work = () => judge(deps, opened.settings, found, askedMs);
   return chosen(counted(opened, deps, await orOutage(withinDeadline(work, RECOGNISE_MS))), deps);
 }
 
@@ -51,8 +52,9 @@ async function askOne(
   const ask = (signal: AbortSignal) => opened.app.recognise!(watched.request, { signal });
   const work = async (): Promise<Judgement> => {
     const limits = { timeoutMs: RECOGNISE_MS, wasAsked: watched.gaveAnything };
+    const askedMs = performance.now();
     const found = await opened.gates.recognise.run(ask, limits);
-    return found ? judge(deps, opened.settings, found) : { outcome: 'nobody' };
+    return found ? judge(deps, opened.settings, found, askedMs) : { outcome: 'nobody' };
   };
   const judgement = await orOutage(withinDeadline(work, RECOGNISE_MS));
   // Nobody came with anything that could be asked about: that is every visitor, and says nothing of the app.

@@ -9,6 +9,7 @@ import type { Keyring } from '../store/encryption.ts';
 import type { Part } from '../store/statement.ts';
 import type { LegacyEntry, User } from '../user.ts';
 import type { FoundSession, LegacyPerson } from './legacy-app.ts';
+import { sinceAskedMs } from './legacy-session-row.ts';
 import type { LegacyAppSettings } from './legacy-session-settings.ts';
 import type { LegacySessionDeps, RecognitionOutcome } from './legacy-sessions.ts';
 import type { LegacySessionRow, NewLegacySession } from './registry.ts';
@@ -46,11 +47,12 @@ const MAX_LIFE_SECONDS = 400 * 86_400;
 /** One legacy session lets in no more browsers: all of them end with it, so all have to be known. */
 const MAX_SHARED = 100;
 
-/** Never throws: an outage is an outcome. */
+/** Never throws: an outage is an outcome. `askedMs`: when the app was asked, by `performance.now()`. */
 export async function judge(
   deps: JudgeDeps,
   app: LegacyAppSettings,
   found: FoundSession,
+  askedMs: number,
 ): Promise<Judgement> {
   try {
     const entry = await personOf(deps, app, found.person);
@@ -60,7 +62,15 @@ export async function judge(
       legacySessionById(deps.db, idsOf(deps.keyring, app.name, found.handle)),
       deps.personEndedAt?.(entry.user.sub),
     ]);
-    const judged = weigh({ app, found, entry, row, endedAt, now: (deps.nowSeconds ?? nowSeconds)() });
+    const judged = weigh({
+      app,
+      found,
+      entry,
+      row,
+      endedAt,
+      askedMs,
+      now: (deps.nowSeconds ?? nowSeconds)(),
+    });
     if (judged.outcome !== 'recognised' || !deps.watchParts) return judged;
     return { ...judged, session: { ...judged.session, watch: deps.watchParts(entry) } };
   } catch (error) {
@@ -98,16 +108,17 @@ interface Evidence {
   readonly row: LegacySessionRow | undefined;
   /** When everything of this person was ended last, by somebody who meant the person. */
   readonly endedAt: number | undefined;
+  readonly askedMs: number;
   readonly now: number;
 }
 
 function weigh(evidence: Evidence): Judgement {
-  const { app, found, entry, row, endedAt, now } = evidence;
+  const { app, found, entry, row, endedAt, askedMs, now } = evidence;
   const { lastUsedAt, expiresAt } = found;
   if (expiresAt !== undefined && expiresAt <= now) return { outcome: 'nobody' };
   const { certain, assumed } = authTimeOf(evidence);
   if ((row?.sharedWith ?? 0) >= MAX_SHARED) return { outcome: 'nobody' };
-  if (isEndedHere(app, row, certain) || (endedAt !== undefined && assumed <= endedAt))
+  if (isEndedHere(evidence, certain) || (endedAt !== undefined && assumed <= endedAt))
     return { outcome: 'nobody' };
   if (now - assumed > app.maxAgeSeconds) return { outcome: 'too_old' };
   if (lastUsedAt !== undefined && now - lastUsedAt > app.maxIdleSeconds) return { outcome: 'idle' };
@@ -123,6 +134,7 @@ function weigh(evidence: Evidence): Judgement {
     origin: 'recognised',
     handle: found.handle,
     amr,
+    askedMs,
     expiresAt: Math.min(expiresAt ?? now + app.maxAgeSeconds, now + MAX_LIFE_SECONDS),
     ...(certain === undefined ? {} : { authTime: certain }),
     ...(row ? { id: row.id } : {}),
@@ -131,15 +143,13 @@ function weigh(evidence: Evidence): Judgement {
 }
 
 /**
- * We ended it and the app has not confirmed that, so it must not let anybody in again: not until the person has proved who
- * they are once more. A token stays good whatever its app confirms or tells: for it the end is here.
+ * We ended it and the app has not confirmed that, or only after it was asked: it must not let anybody in again, not until the
+ * person has proved who they are once more. A token stays good whatever its app confirms or tells: for it the end is here.
  */
-function isEndedHere(
-  { kind }: LegacyAppSettings,
-  row: LegacySessionRow | undefined,
-  certain: number | undefined,
-): boolean {
-  if (!row?.endedAt || (row.overAt && kind !== 'jwt-cookie')) return false;
+function isEndedHere({ app, row, askedMs }: Evidence, certain: number | undefined): boolean {
+  if (!row?.endedAt) return false;
+  const isConfirmed = row.overForMs !== null && row.overForMs > sinceAskedMs(askedMs);
+  if (isConfirmed && app.kind !== 'jwt-cookie') return false;
   return certain === undefined || certain * 1_000 <= row.endedAt.getTime();
 }
 

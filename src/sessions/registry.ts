@@ -7,19 +7,20 @@ import { statement } from '../store/db.ts';
 import type { Keyring } from '../store/encryption.ts';
 import type { Part } from '../store/statement.ts';
 import type { LegacySessionRow, NewLegacySession, Owner, RedeemedSession } from './legacy-session-row.ts';
-import { idsOf, sealHandle } from './legacy-session-row.ts';
+import { idsOf, sealHandle, sinceAskedMs } from './legacy-session-row.ts';
 
 export type { LegacySessionRow, NewLegacySession, Owner, RedeemedSession } from './legacy-session-row.ts';
 export { idsOf, openHandle } from './legacy-session-row.ts';
 
 const COLUMNS = `id, app, sub, op_session as "opSession", origin, handle, auth_time as "authTime", amr,
   created_at as "createdAt", seen_at as "seenAt", checked_at as "checkedAt", expires_at as "expiresAt", attempts, problem,
-  ended_at as "endedAt", over_at as "overAt", cardinality(shared_with) as "sharedWith"`;
+  ended_at as "endedAt", over_at as "overAt",
+  (extract(epoch from now() - over_at) * 1000)::float8 as "overForMs", cardinality(shared_with) as "sharedWith"`;
 const LIVE = 'ended_at is null and expires_at > now()';
 
 /**
- * Writes sessions down, in the statement of the login they belong to. One that is known already becomes this owner's; one
- * that we have ended in the meantime stays so, unless the person has proved who they are since.
+ * Writes sessions down, in the statement of the login they belong to. One that is known already becomes this owner's; one that we
+ * have ended stays so, unless the person has proved who they are since, or its app was asked after it had confirmed the end.
  */
 export function notePart(keyring: Keyring, sessions: readonly NewLegacySession[], owner: Owner): Part {
   const [opSession, login] = 'opSession' in owner ? [owner.opSession, null] : [null, owner.login];
@@ -43,7 +44,7 @@ export function notePart(keyring: Keyring, sessions: readonly NewLegacySession[]
         expires_at = excluded.expires_at, problem = excluded.problem,
         attempts = case when excluded.problem is null then 0 else l.attempts + 1 end,
         seen_at = now(), checked_at = now(), ended_at = null, ended_by = null, over_at = null
-      where l.ended_at is null or l.over_at is not null or excluded.origin = 'created' or excluded.auth_time > l.ended_at`,
+      where l.ended_at is null or l.over_at < now() - make_interval(secs => $12::float8) or excluded.origin = 'created' or excluded.auth_time > l.ended_at`,
     values: [
       opSession,
       login,
@@ -56,6 +57,10 @@ export function notePart(keyring: Keyring, sessions: readonly NewLegacySession[]
       sessions.map(({ amr }) => JSON.stringify(amr)),
       sessions.map(({ expiresAt }) => expiresAt),
       sessions.map(({ problem }) => problem ?? null),
+      Math.max(
+        0,
+        ...sessions.map(({ askedMs }) => (askedMs === undefined ? 0 : sinceAskedMs(askedMs) / 1_000)),
+      ),
     ],
   };
 }

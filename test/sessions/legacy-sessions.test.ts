@@ -669,7 +669,8 @@ describe('the end at an app', () => {
     await ground.sql('update legacy_sessions set ended_at = now()');
     await sessions.end(delivery({ handle: await sealed('forum-1') }), { signal: signal() });
     expect([forum.calls, forum.sessions.size]).toEqual([['end forum-1'], 0]);
-    // The app has it again: somebody has logged in there.
+    // The app has it again: somebody has logged in there a moment later.
+    await ground.sql("update legacy_sessions set over_at = now() - interval '1 second'");
     signIn(forum, 'forum-1');
     expect(await sessions.recognise(browser({ forum: 'forum-1' }), at)).toBeDefined();
     expect(outcomes.at(-1)).toBe('forum recognised');

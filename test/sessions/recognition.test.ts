@@ -39,8 +39,12 @@ const found = (more: Partial<FoundSession> = {}): FoundSession => ({
   authTime: nowSeconds() - HOUR,
   ...more,
 });
-const ask = (session: FoundSession, settings: object = {}, deps: Partial<JudgeDeps> = {}) =>
-  judge({ ...ground, ...deps }, appOf(settings), session);
+const ask = (
+  session: FoundSession,
+  settings: object = {},
+  deps: Partial<JudgeDeps> = {},
+  askedMs = performance.now(),
+) => judge({ ...ground, ...deps }, appOf(settings), session, askedMs);
 const outcome = async (...args: Parameters<typeof ask>) => (await ask(...args)).outcome;
 const good = async (...args: Parameters<typeof ask>) => {
   const judgement = await ask(...args);
@@ -210,7 +214,28 @@ describe('a session that we have ended', () => {
     await known();
     await ended();
     await noteOver(ground.db, idsOf(ground.keyring, 'forum', 's1'), 'confirmed');
+    await ground.sql("update legacy_sessions set over_at = now() - interval '1 second'");
     expect(await outcome(timeless())).toBe('recognised');
+  });
+
+  test('lets nobody in by what the app has said before it confirmed the end', async () => {
+    await known();
+    const askedMs = performance.now();
+    await ended();
+    await noteOver(ground.db, idsOf(ground.keyring, 'forum', 's1'), 'confirmed');
+    expect(await outcome(timeless(), {}, {}, askedMs)).toBe('nobody');
+    expect(await outcome(timeless(), {}, {}, performance.now())).toBe('nobody');
+  });
+
+  test('stays ended when somebody whom the app knew before is written down behind its end', async () => {
+    await known();
+    const { note } = await good(timeless());
+    await ended();
+    await noteOver(ground.db, idsOf(ground.keyring, 'forum', 's1'), 'confirmed');
+    await ground.db.runParts([notePart(ground.keyring, [note], { opSession: key() })], 'select 1');
+    expect(await ground.sql('select ended_at is not null as over from legacy_sessions')).toEqual([
+      { over: true },
+    ]);
   });
 
   test('is known under a new master key as well', async () => {
