@@ -41,8 +41,7 @@ export function handlerOf(provider: Provider): (req: IncomingMessage, res: Serve
 }
 
 /** As koa makes one, around the same request and response. */
-function contextBeside({ app, req, res, request, response, originalUrl, state }: Context, prototype: object) {
-  return Object.assign(Object.create(prototype), {
-    ...{ app, req, res, request, response, originalUrl, state },
-  }) as Context;
+function contextBeside(ctx: Context, prototype: object): Context {
+  const { app, req, res, request, response, originalUrl, state } = ctx;
+  return Object.assign(Object.create(prototype), { app, req, res, request, response, originalUrl, state });
 }

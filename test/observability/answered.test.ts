@@ -34,7 +34,6 @@ beforeAll(async () => {
     target: { kind: 'generic' },
     app: false,
     change: (settings) => {
-      delete settings.provider.clients[1].leadsTo;
       settings.provider.clients.push(CLIENT);
     },
   });

@@ -26,9 +26,6 @@ beforeAll(async () => {
   town = await openTown({
     target: { kind: 'generic' },
     app: false,
-    change: (settings) => {
-      delete settings.provider.clients[1].leadsTo;
-    },
   });
   await town.settle(Array.from({ length: AT_ONCE }, () => ({ kind: 'md5' as const })));
   app = await openApp(loadConfig(town.configFile));

@@ -24,7 +24,6 @@ beforeAll(async () => {
     target: { kind: 'generic' },
     app: false,
     change: (settings) => {
-      delete settings.provider.clients[1].leadsTo;
       settings.legacy.timeoutMs = 500;
     },
   });

@@ -48,7 +48,7 @@ export const userShow = defineOperation({
           `  email      ${user.email ?? '-'}${user.email ? (user.emailVerified ? ' (verified)' : ' (not verified)') : ''}`,
           `  legacy     ${user.state}${user.roles.length ? `, roles ${user.roles.join(', ')}` : ''}`,
         ]
-      : [problem ?? ''];
+      : [problem ?? 'The legacy store has nobody of this name.'];
     for (const row of ledger) {
       lines.push(
         `  ${row.target.padEnd(10)} ${row.state}${row.targetUserId ? ` as ${row.targetUserId}` : ''}`,

@@ -164,7 +164,8 @@ function settingsFor({ target, issuer, databaseUrl, shopUrl }: Ends): Settings {
           clientId: 'legacy-shop',
           secret: 'secret-of-the-legacy-login-0123456789',
           redirectUris: [SHOP],
-          leadsTo: name,
+          // Nobody is moved to a target that has no API.
+          ...(target.kind === 'generic' ? {} : { leadsTo: name }),
           pkce: 'optional',
         },
       ],
