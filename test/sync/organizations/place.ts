@@ -74,6 +74,8 @@ export interface Place {
   person(sub: string, targetUserId: string): Promise<void>;
   /** Everything that waits for its time is due. */
   timePasses(): Promise<void>;
+  /** A node leases an organization that is due and stops for ever: when it asks the hub, or before a write of the store. */
+  stopsAt(where: Hub | Store): Promise<void>;
   /** Nodes that died are known to be dead. */
   leasesEnd(): Promise<void>;
   /** `target user` → legacy roles of an organization's members now. */
@@ -119,6 +121,17 @@ export async function openPlace(): Promise<Place> {
   const targets = targetsOf(hub);
   const directory = directoryOf(store);
   const { pseudonym } = audit;
+  const node = (more: Partial<FollowingDeps> = {}) =>
+    openFollowing({
+      db,
+      targets,
+      directory,
+      pseudonym,
+      claimTokens: claimTokensSettings.parse([SETTINGS]),
+      onError: (error) => errors.push(error),
+      onTurn: (turn) => turns.push(turn),
+      ...more,
+    });
   return {
     db,
     hub,
@@ -129,17 +142,7 @@ export async function openPlace(): Promise<Place> {
     turns,
     pseudonym,
     sql,
-    node: (more = {}) =>
-      openFollowing({
-        db,
-        targets,
-        directory,
-        pseudonym,
-        claimTokens: claimTokensSettings.parse([SETTINGS]),
-        onError: (error) => errors.push(error),
-        onTurn: (turn) => turns.push(turn),
-        ...more,
-      }),
+    node,
     link: async (organization, targetOrganizationId) => {
       await sql(
         `insert into organization_links (target, organization, target_organization_id, state, owner_sub)
@@ -154,6 +157,17 @@ export async function openPlace(): Promise<Place> {
     },
     timePasses: async () => {
       await sql('update organization_links set due_at = now() where lease is null');
+    },
+    stopsAt: async (where) => {
+      const { promise: isThere, resolve: arrive } = Promise.withResolvers<void>();
+      where.meanwhile = () => {
+        arrive();
+        return new Promise(() => undefined);
+      };
+      // One at a time, or its other half would take over what this one has died with.
+      void node().refreshDue(1);
+      await isThere;
+      where.meanwhile = undefined;
     },
     leasesEnd: async () => {
       await sql(`update organization_links set leased_until = now() where lease is not null`);

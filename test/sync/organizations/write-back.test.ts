@@ -181,11 +181,7 @@ describe('whoever dies between telling and noting', () => {
   test('leaves it to the next, who tells it again', async () => {
     await place.person('shop:1', 'ann');
     await place.link('shop:7', 'acme');
-    const { promise: never } = Promise.withResolvers<never>();
-    place.store.meanwhile = () => never;
-    void place.node().round();
-    await expect.poll(async () => Object.keys(await place.members('shop:7')).length).toBe(2);
-    place.store.meanwhile = undefined;
+    await place.stopsAt(place.store);
     await place.node().round();
     expect(place.store.calls).toEqual([]);
     await place.leasesEnd();
@@ -203,7 +199,8 @@ describe('whoever dies between telling and noting', () => {
       await place.leasesEnd();
       await place.node().round();
     };
-    await place.node().round();
+    // It asks for one organization only: another of its workers could take over from the one that is held up.
+    await place.node().refreshDue(1);
     expect(place.store.members.has('shop:7 shop:1')).toBe(true);
     await nextPoll();
     expect(place.store.members.has('shop:7 shop:1')).toBe(false);
