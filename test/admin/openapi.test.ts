@@ -18,3 +18,12 @@ test.each(operations.map(({ name, changes }) => [name, changes] as const))(
     expect(additionalProperties).toBe(false);
   },
 );
+
+test.each(operations.map((operation) => [operation.name, operation] as const))(
+  '%s is described in the words of the console and of the API, too: without flags of the command line',
+  (name, { summary }) => {
+    const said = JSON.stringify([summary, schemaOf(name)]);
+    // Another command, quoted, is a command.
+    expect(said.replace(/`[a-z]+ [^`]+`/g, '')).not.toMatch(/(?<!\w)--[a-z]/);
+  },
+);

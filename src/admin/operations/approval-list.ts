@@ -9,7 +9,7 @@ const LISTED = 200;
 export const approvalList = defineOperation({
   name: 'approval list',
   summary:
-    'Lists what waits for a second pair of eyes, newest first; --all: also what is decided, used or expired.',
+    'Lists what waits for a second pair of eyes, newest first; all: also what is decided, used or expired.',
   input: z.strictObject({
     all: z.boolean().default(false).describe('Also what can no longer be decided or used.'),
   }),

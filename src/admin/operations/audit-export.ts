@@ -8,7 +8,7 @@ const RECORDS = 1_000;
 export const auditExport = defineOperation({
   name: 'audit export',
   summary:
-    'Writes audit records as JSON lines, oldest first, at most 1,000 at a time: go on with --after ID.',
+    'Writes audit records as JSON lines, oldest first, at most 1,000 at a time: go on after the last ID.',
   input: z.strictObject({
     after: z
       .string()

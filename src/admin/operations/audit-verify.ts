@@ -32,7 +32,7 @@ const isPack = (result: Output): result is PackVerdict => 'signature' in result;
 export const auditVerify = defineOperation({
   name: 'audit verify',
   summary:
-    'Recomputes the hash chain of the audit log and says whether anything was changed or removed; with --pack, whether a folder of evidence is as it was signed.',
+    'Recomputes the hash chain of the audit log and says whether anything was changed or removed; given a pack, whether a folder of evidence is as it was signed.',
   input,
   changes: false,
   offline: ({ pack }) => pack !== undefined,

@@ -28,7 +28,7 @@ const WORD_LENGTH = 255;
 export const batchPlan = defineOperation({
   name: 'batch plan',
   summary:
-    'Reads the legacy store and says who would be moved to a target, what becomes of their passwords, how long it takes, and what would be sent; with --execute it writes the people down as a batch. Nobody is moved.',
+    'Reads the legacy store and says who would be moved to a target, what becomes of their passwords, how long it takes, and what would be sent; when executed it also writes the people down as a batch. Nobody is moved.',
   input: z.strictObject({
     ...selectionShape,
     list: z

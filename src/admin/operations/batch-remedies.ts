@@ -17,7 +17,7 @@ interface Output {
 export const batchRemedies = defineOperation({
   name: 'batch remedies',
   summary:
-    'What could not be carried in a batch, and what to do about it: how many people need which remedy, or, with --remedy or --after, who.',
+    'What could not be carried in a batch, and what to do about it: how many people need which remedy, or, of one remedy, who.',
   input: z.strictObject({
     id: z.string().min(1).describe('The batch.'),
     remedy: z.enum(REMEDIES).optional().describe('Lists the people who need this one.'),

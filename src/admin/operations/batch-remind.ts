@@ -20,7 +20,7 @@ const number = (max: number) => z.coerce.number().int().min(1).max(max);
 export const batchRemind = defineOperation({
   name: 'batch remind',
   summary:
-    'Asks people of a batch by mail to do what only they can: choose a password, register a passkey again. Slowly, nobody twice, and goes on where it was cut off. Without --execute: how many, how long, and one of the mails.',
+    'Asks people of a batch by mail to do what only they can: choose a password, register a passkey again. Slowly, nobody twice, and goes on where it was cut off. Not executed, it says how many, how long, and shows one of the mails.',
   input: z.strictObject({
     id: z.string().min(1).describe('The batch.'),
     remedy: z

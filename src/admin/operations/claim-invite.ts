@@ -26,7 +26,7 @@ const { lastLoginAfter, lastLoginBefore, neverLoggedIn } = selectionShape;
 export const claimInvite = defineOperation({
   name: 'claim invite',
   summary:
-    'Mails people a link by which they link their own account at a target, or owners one for each of their organizations. Slowly, nobody twice, and goes on where it was cut off. Without --execute: how many, why others not, how long, and one of the letters.',
+    'Mails people a link by which they link their own account at a target, or owners one for each of their organizations. Slowly, nobody twice, and goes on where it was cut off. Not executed, it says how many, why others not, how long, and shows one of the letters.',
   input: z.strictObject({
     target: selectionShape.target,
     ...{ roles, groups, emailDomains, subs, metadata, lastLoginAfter, lastLoginBefore, neverLoggedIn },

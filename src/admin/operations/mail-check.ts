@@ -19,7 +19,7 @@ interface Output {
 export const mailCheck = defineOperation({
   name: 'mail check',
   summary:
-    'Looks whether the mail server answers and lets us in. With --to and --execute it is given a letter for that address, to somebody who is made up and without its link.',
+    'Looks whether the mail server answers and lets us in. Given an address and executed, it sends a letter there, to somebody who is made up and without its link.',
   input: z.strictObject({
     to: z
       .string()

@@ -21,7 +21,7 @@ const jsonOf = ({ code, isMet, found }: Checked) => ({ code, isMet, found });
 export const retireRedirect = defineOperation({
   name: 'retire redirect',
   summary:
-    'Ends the old login for a target’s people: all nodes send everybody on to the target, and ask the legacy store for nothing. Only when nothing holds it up; --undo takes it back.',
+    'Ends the old login for a target’s people: all nodes send everybody on to the target, and ask the legacy store for nothing. Only when nothing holds it up; undo takes it back.',
   input: z.strictObject({
     target: targetName,
     ...termsShape,

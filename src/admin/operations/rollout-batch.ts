@@ -25,7 +25,7 @@ const whole = (from: number, to: number) => z.coerce.number().int().min(from).ma
 export const rolloutBatch = defineOperation({
   name: 'rollout batch',
   summary:
-    'Reads the legacy store and says who belongs to a phase, what becomes of their passwords and how long moving them takes; with --execute it assigns them and writes them down in batches. batch run then moves them.',
+    'Reads the legacy store and says who belongs to a phase, what becomes of their passwords and how long moving them takes; when executed it assigns them and writes them down in batches. batch run then moves them.',
   input: z.strictObject({
     phase: planName.describe(
       'The phase’s name. Also one that moves people at their login: for those who never come.',

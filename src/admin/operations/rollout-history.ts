@@ -10,7 +10,7 @@ import { targetOf, whichTarget } from '../rollout/rollout-desk.ts';
 export const rolloutHistory = defineOperation({
   name: 'rollout history',
   summary:
-    'Tells what became of a rollout plan: its versions, and every step, switch and pause with who and why; with --version the plan as it was written.',
+    'Tells what became of a rollout plan: its versions, and every step, switch and pause with who and why; of one version the plan as it was written.',
   input: z.strictObject({
     target: whichTarget,
     version: z.coerce.number().int().min(1).optional().describe('Shows the text of this version.'),

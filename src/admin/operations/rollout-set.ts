@@ -11,7 +11,7 @@ import { setPlan } from '../rollout/setting.ts';
 export const rolloutSet = defineOperation({
   name: 'rollout set',
   summary:
-    'Takes a rollout plan (YAML), says what it changes against the one that is in force and what that means for people, and with --execute puts it in force as a new version.',
+    'Takes a rollout plan (YAML), says what it changes against the one that is in force and what that means for people, and when executed puts it in force as a new version.',
   input: z.strictObject({
     file: z.string().min(1).optional().describe('On the command line: the plan’s file; - reads stdin.'),
     plan: z.string().min(1).max(MAX_PLAN_LENGTH).optional().describe('Or the plan itself, as YAML.'),

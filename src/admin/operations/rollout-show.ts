@@ -21,7 +21,7 @@ interface Output {
 export const rolloutShow = defineOperation({
   name: 'rollout show',
   summary:
-    'Shows where a rollout plan stands: phases, who is assigned and who has arrived, gates, switches, freezes, and what happens next; with --user why one person goes where they go. Exits with 1 where nothing is planned.',
+    'Shows where a rollout plan stands: phases, who is assigned and who has arrived, gates, switches, freezes, and what happens next; of a user why this person goes where they go. Exits with 1 where nothing is planned.',
   input: z.strictObject({
     target: z.string().min(1).optional().describe('Only this target; else all that have a plan.'),
     user: z
@@ -33,7 +33,7 @@ export const rolloutShow = defineOperation({
       .string()
       .min(1)
       .optional()
-      .describe('With --user: at this app of the plan, client, or legacy app; else at any.'),
+      .describe('With a user: at this app of the plan, client, or legacy app; else at any.'),
   }),
   changes: false,
   async run(desk, { target, user, app }): Promise<Output> {

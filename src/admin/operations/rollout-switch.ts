@@ -11,7 +11,7 @@ import { setSwitch } from '../rollout/switching.ts';
 export const rolloutSwitch = defineOperation({
   name: 'rollout switch',
   summary:
-    'Kill switches: --off keeps an app, a segment, a phase or everything at the old login, whatever the plan says, from the next decision on, on every server; --on takes that back.',
+    'Kill switches: off keeps an app, a segment, a phase or everything at the old login, whatever the plan says, from the next decision on, on every server; on takes that back.',
   input: z.strictObject({
     app: z.string().min(1).optional().describe('This app of the plan.'),
     segment: z.string().min(1).optional().describe('Or whoever is assigned by this segment.'),
@@ -20,7 +20,7 @@ export const rolloutSwitch = defineOperation({
     off: z.boolean().default(false).describe('To the old login.'),
     on: z.boolean().default(false).describe('Back to what the plan says.'),
     target: whichTarget,
-    reason: reasonText.optional().describe('Why: --off needs it.'),
+    reason: reasonText.optional().describe('Why: switching off needs it.'),
   }),
   changes: true,
   async run(desk, { target: named, reason, on, off, everything, ...given }, { execute }) {

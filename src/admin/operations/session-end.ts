@@ -29,7 +29,7 @@ const input = z.strictObject({
     .boolean()
     .default(false)
     .describe(
-      'With --user or --all: also what outlives a session, such as refresh tokens with offline_access.',
+      'For a user or for all: also what outlives a session, such as refresh tokens with offline_access.',
     ),
   reason: z.string().min(1).max(500).optional().describe('For the audit log.'),
 });

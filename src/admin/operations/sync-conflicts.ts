@@ -12,7 +12,7 @@ import { pairAt, whichTarget } from '../sync/sync-desk.ts';
 export const syncConflicts = defineOperation({
   name: 'sync conflicts',
   summary:
-    'Lists what both sides have changed and somebody has to decide; with --all also what a rule or somebody has decided in the last 90 days.',
+    'Lists what both sides have changed and somebody has to decide; when all are asked for also what a rule or somebody has decided in the last 90 days.',
   input: z.strictObject({
     target: whichTarget,
     user: z.string().min(1).optional().describe('Only this person’s: the sub.'),

@@ -38,7 +38,7 @@ const input = z.strictObject({
 export const syncStop = defineOperation({
   name: 'sync stop',
   summary:
-    'Ends sync with proof: only when nothing waits, nothing is undecided, and a comparison of everybody made now finds both sides equal; signs a report of it. Without --execute it compares as well, and says what is missing.',
+    'Ends sync with proof: only when nothing waits, nothing is undecided, and a comparison of everybody made now finds both sides equal; signs a report of it. Not executed, it compares as well, and says what is missing.',
   input,
   changes: true,
   danger: true,

@@ -29,7 +29,7 @@ export const targetCheck = defineOperation({
     proveHashes: z
       .boolean()
       .default(false)
-      .describe('With --execute: makes a user per kind of hash there, logs in with each, removes them.'),
+      .describe('When executed: makes a user per kind of hash there, logs in with each, removes them.'),
   }),
   positional: ['target'],
   changes: true,

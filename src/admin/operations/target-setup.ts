@@ -18,7 +18,7 @@ const isWrong = ({ outcome }: StepResult) => ['failed', 'by-hand', 'waits'].incl
 export const targetSetup = defineOperation({
   name: 'target setup',
   summary:
-    'Sets Footbridge up at a target: provider, login page, hooks, keys. Says what is there and what is missing; makes it with --execute. Doing it again changes nothing.',
+    'Sets Footbridge up at a target: provider, login page, hooks, keys. Says what is there and what is missing; makes it when executed. Doing it again changes nothing.',
   input: z.strictObject({
     target: z.string().min(1).describe('The target’s name.'),
     write: z

@@ -28,7 +28,7 @@ export const termsShape = {
     .min(0)
     .max(MAX_PEOPLE)
     .optional()
-    .describe('So many people may be left behind; say why with --reason. It stays on record.'),
+    .describe('So many people may be left behind; give the reason. It stays on record.'),
   reason: z.string().min(1).max(500).optional().describe('Why people may be left behind.'),
 };
 
