@@ -36,6 +36,8 @@ export interface Algorithm<P> {
   readonly minDigestBytes?: number;
   /** Computed on libuv's threads, which DNS and files need as well: the pool keeps some free. */
   readonly usesThreadPool?: boolean | ((parameters: P) => boolean);
+  /** How many threads compute one hash at once; one unless said. */
+  threads?(parameters: P): number;
   /** All of it is: it needs no worker to be away from the event loop. */
   readonly runsAside?: boolean;
   /** The stored value can be turned back into the password. */

@@ -25,6 +25,8 @@ export interface HashAnswer {
 
 export interface HashPoolOptions {
   readonly slots: number;
+  /** What all slots together have to compute on. */
+  readonly cores: number;
   /** How many of the slots may compute on libuv's threads at once. */
   readonly threadPoolSlots: number;
   readonly queueLength: number;
@@ -36,6 +38,8 @@ export interface HashPoolOptions {
 export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   readonly usesThreadPool?: boolean | undefined;
+  /** So many threads compute it at once; by default one. */
+  readonly threads?: number | undefined;
   /** Computes it instead of a worker: for what is away from the event loop by itself. */
   readonly aside?: ((job: HashJob) => Promise<HashAnswer>) | undefined;
 }
@@ -43,6 +47,7 @@ export interface RunOptions {
 interface Waiting {
   readonly job: HashJob;
   readonly usesThreadPool: boolean;
+  readonly threads: number;
   readonly aside: RunOptions['aside'];
   readonly sinceMs: number;
   readonly resolve: (answer: HashAnswer) => void;
@@ -54,13 +59,15 @@ interface Waiting {
 interface Slot {
   waiting?: Waiting | undefined;
   startedMs: number;
+  /** How many ran when it began, with it. */
+  besides: number;
 }
 
 interface WorkerSlot extends Slot {
   readonly worker: Worker;
 }
 
-/** How long a hash is taken to last before any was measured: Argon2id with 64 MiB, both of two cores busy. */
+/** How long a core is taken to be at a hash before any was measured: Argon2id with 64 MiB. */
 const FIRST_GUESS_MS = 350;
 /** Weight of the newest measurement in the running mean: about the last five count. */
 const NEWEST_WEIGHT = 0.2;
@@ -75,7 +82,10 @@ export class HashPool {
   readonly #busy = new Set<Slot>();
   #threadPoolJobs = 0;
   #announced = 0;
+  /** Of one core. How long a hash takes says little: on four threads it is fast alone, and slow beside others like it. */
   #meanMs = FIRST_GUESS_MS;
+  /** Of the newest that was measured. */
+  #threads = 1;
   #isMeasured = false;
   #closing: (() => void) | undefined;
 
@@ -91,7 +101,10 @@ export class HashPool {
    * Throws `hashing_overloaded` when the queue is full or the wait became too long, the signal's reason when it is aborted before
    * the work began, and `internal` when the worker died. Work that has begun is finished: its slot is not free before.
    */
-  run(job: HashJob, { signal, usesThreadPool = false, aside }: RunOptions = {}): Promise<HashAnswer> {
+  run(
+    job: HashJob,
+    { signal, usesThreadPool = false, threads = 1, aside }: RunOptions = {},
+  ): Promise<HashAnswer> {
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (this.#closing || (!this.#mayStart(usesThreadPool) && this.#isFull(usesThreadPool))) {
       return Promise.reject(this.#overloaded(usesThreadPool));
@@ -103,7 +116,7 @@ export class HashPool {
       };
       const forget = () => signal?.removeEventListener('abort', drop);
       const sinceMs = performance.now();
-      const waiting: Waiting = { job, usesThreadPool, aside, sinceMs, resolve, reject, forget };
+      const waiting: Waiting = { job, usesThreadPool, threads, aside, sinceMs, resolve, reject, forget };
       signal?.addEventListener('abort', drop, { once: true });
       this.#queue.push(waiting);
       this.#startNext();
@@ -143,9 +156,10 @@ export class HashPool {
 
   /** How long one more of this kind can expect to wait. */
   #waitSeconds(usesThreadPool: boolean, coming = 0): number {
-    const { slots, threadPoolSlots } = this.#options;
+    const { slots, threadPoolSlots, cores } = this.#options;
     const atOnce = usesThreadPool ? Math.min(slots, threadPoolSlots) : slots;
-    return ((this.#queue.length + coming + 1) * this.#meanMs) / atOnce / 1000;
+    const computing = Math.min(cores, atOnce * this.#threads);
+    return ((this.#queue.length + coming + 1) * this.#meanMs) / computing / 1000;
   }
 
   #isFull(usesThreadPool: boolean, coming = 0): boolean {
@@ -198,14 +212,15 @@ export class HashPool {
     slot.waiting = waiting;
     slot.startedMs = performance.now();
     this.#busy.add(slot);
+    slot.besides = this.#busy.size;
   }
 
   #runAside(waiting: Waiting, aside: NonNullable<RunOptions['aside']>): void {
-    const slot: Slot = { startedMs: 0 };
+    const slot: Slot = { startedMs: 0, besides: 1 };
     this.#begin(slot, waiting);
     aside(waiting.job).then(
       (answer) => {
-        this.#measured(performance.now() - slot.startedMs);
+        this.#measured(slot);
         this.#release(slot)?.resolve(answer);
       },
       (cause) => this.#release(slot)?.reject(new FootbridgeError('internal', { detail: 'a hash', cause })),
@@ -214,10 +229,10 @@ export class HashPool {
 
   /** A worker that dies takes its one job with it and is replaced when the next needs it. */
   #spawn(): WorkerSlot {
-    const slot: WorkerSlot = { worker: new Worker(this.#options.worker), startedMs: 0 };
+    const slot: WorkerSlot = { worker: new Worker(this.#options.worker), startedMs: 0, besides: 1 };
     let cause: unknown;
     slot.worker.on('message', (answer: HashAnswer) => {
-      this.#measured(performance.now() - slot.startedMs);
+      this.#measured(slot);
       this.#idle.push(slot);
       // Idle workers do not keep the process alive.
       slot.worker.unref();
@@ -234,7 +249,11 @@ export class HashPool {
     return slot;
   }
 
-  #measured(ms: number): void {
+  #measured({ startedMs, besides, waiting }: Slot): void {
+    this.#threads = waiting?.threads ?? 1;
+    const atOnce = (besides + this.#busy.size) / 2;
+    const cores = Math.min(this.#threads, this.#options.cores / atOnce);
+    const ms = (performance.now() - startedMs) * cores;
     this.#meanMs += (this.#isMeasured ? NEWEST_WEIGHT : 1) * (ms - this.#meanMs);
     this.#isMeasured = true;
   }

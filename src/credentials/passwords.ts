@@ -159,10 +159,12 @@ function bytesOf(password: string): Buffer | undefined {
 }
 
 /** Whose threads compute it: libuv's, a worker's, or a worker's that waits for libuv's. */
-function threadsOf(hash: ParsedHash): Pick<RunOptions, 'usesThreadPool' | 'aside'> {
-  const { usesThreadPool: uses = false, runsAside } = algorithmOf(hash);
+function threadsOf(hash: ParsedHash): Pick<RunOptions, 'usesThreadPool' | 'threads' | 'aside'> {
+  const algorithm = algorithmOf(hash);
+  const { usesThreadPool: uses = false, runsAside } = algorithm;
   const usesThreadPool = typeof uses === 'boolean' ? uses : uses(hash.parameters);
-  return runsAside ? { usesThreadPool, aside: answerTo } : { usesThreadPool };
+  const threads = algorithm.threads?.(hash.parameters);
+  return { usesThreadPool, threads, ...(runsAside ? { aside: answerTo } : {}) };
 }
 
 function threadPoolSlots(): number {
@@ -177,9 +179,11 @@ function workerUrl(): URL {
 
 /** Throws `config_invalid` where the decoy is no hash that can be verified. Workers start when first needed. */
 export function openPasswords(settings: PasswordSettings): Passwords {
-  const { slots = availableParallelism(), caps, queueLength, queueWaitSeconds } = settings;
+  const cores = availableParallelism();
+  const { slots = cores, caps, queueLength, queueWaitSeconds } = settings;
   const pool = new HashPool({
     slots,
+    cores,
     queueLength,
     queueWaitSeconds,
     threadPoolSlots: threadPoolSlots(),

@@ -1,7 +1,7 @@
 import { BroadcastChannel } from 'node:worker_threads';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { ParsedHash } from '../../src/credentials/hash.ts';
-import type { HashPoolOptions } from '../../src/credentials/hash-pool.ts';
+import type { HashPoolOptions, RunOptions } from '../../src/credentials/hash-pool.ts';
 import { HashPool } from '../../src/credentials/hash-pool.ts';
 
 const pools: HashPool[] = [];
@@ -13,6 +13,7 @@ function poolOf(options: Partial<HashPoolOptions> = {}): HashPool {
   const worker = new URL('./fixtures/held-worker.ts', import.meta.url);
   const pool = new HashPool({
     slots: 1,
+    cores: 2,
     threadPoolSlots: 1,
     queueLength: 1,
     queueWaitSeconds: 60,
@@ -36,14 +37,14 @@ function passes(ms: number) {
 let holds = 0;
 
 /** A job that keeps its slot until released; resolves once it has begun. */
-async function hold(pool: HashPool, usesThreadPool = false) {
+async function hold(pool: HashPool, options: RunOptions = {}) {
   holds += 1;
   const name = `hold ${process.pid} ${holds}`;
   const channel = new BroadcastChannel(name);
   const held = new Promise((resolve) => {
     channel.onmessage = resolve;
   });
-  const answer = pool.run(job(name), { usesThreadPool });
+  const answer = pool.run(job(name), options);
   await held;
   const release = async () => {
     channel.postMessage('go');
@@ -124,6 +125,38 @@ describe('the hash pool', () => {
     await second.release();
   });
 
+  /** How many may wait where all slots are taken by hashes on so many threads, and two seconds are allowed. */
+  async function mayWait(pool: HashPool, threads: number): Promise<number> {
+    const running = [await hold(pool, { threads }), await hold(pool, { threads })];
+    const coming = Promise.allSettled(Array.from({ length: 10 }, () => pool.run(job('answer'), { threads })));
+    const { queued } = pool.stats();
+    for (const { release } of running) await release();
+    await coming;
+    return queued;
+  }
+
+  test.each([
+    ['one thread', 1, 4],
+    ['all cores', 2, 2],
+    ['more threads than there are cores', 8, 2],
+  ])('knows of a hash on %s that ran alone how long it takes beside others', async (_, threads, queued) => {
+    const pool = poolOf({ slots: 2, queueLength: 100, queueWaitSeconds: 2 });
+    const alone = await hold(pool, { threads });
+    const clock = passes(900);
+    await alone.release();
+    clock.mockRestore();
+    expect(await mayWait(pool, threads)).toBe(queued);
+  });
+
+  test('knows of hashes that ran side by side how long they take', async () => {
+    const pool = poolOf({ slots: 2, queueLength: 100, queueWaitSeconds: 2 });
+    const pair = [await hold(pool, { threads: 4 }), await hold(pool, { threads: 4 })];
+    const clock = passes(900);
+    for (const { release } of pair) await release();
+    clock.mockRestore();
+    expect(await mayWait(pool, 4)).toBe(3);
+  });
+
   test('accepts again when the storm is over', async () => {
     const pool = poolOf({ queueLength: 0 });
     const first = await hold(pool);
@@ -194,7 +227,7 @@ describe('the hash pool', () => {
 
   test("keeps some of libuv's threads free, and lets other hashes pass meanwhile", async () => {
     const pool = poolOf({ slots: 2, queueLength: 2 });
-    const first = await hold(pool, true);
+    const first = await hold(pool, { usesThreadPool: true });
     const second = pool.run(job('answer'), { usesThreadPool: true });
     expect(pool.stats()).toMatchObject({ running: 1, queued: 1 });
     await expect(pool.run(job('answer'))).resolves.toEqual({ matches: true });

@@ -20,6 +20,7 @@ const MIN_SALT_BYTES = 8;
 export const argon2Algorithm: Algorithm<Argon2Parameters> = {
   label: ({ variant }) => `argon2${variant}`,
   usesThreadPool: true,
+  threads: ({ lanes }) => lanes,
   runsAside: true,
   admits({ parameters: { version, memoryKib, passes, lanes }, salt }, caps) {
     const maxLanes = memoryKib <= SMALL_MEMORY_KIB ? caps.argon2Lanes * 2 : caps.argon2Lanes;
