@@ -2,7 +2,7 @@
 import { nowSeconds } from './clock.ts';
 import type { Ground } from './ground.ts';
 import type { Metrics } from './observability/metrics.ts';
-import type { LoginWatch } from './provider/login-limits.ts';
+import { openLoginWatch } from './provider/login-watch.ts';
 import { BackchannelLogout } from './provider/logout.ts';
 import { listSessions, opSessionLatelyAt } from './provider/records.ts';
 import type { Scopes } from './provider/request-scope.ts';
@@ -99,7 +99,7 @@ export function openSideBySide(parts: SideBySideParts) {
     onError: (error) => log.warn({ error }, 'logouts could not be delivered'),
   });
   const onRedeemed = (redeemed: Redeemed) => noteRedeemed({ db, keyring }, redeemed);
-  const loginWatch: LoginWatch = { ...watch, parts: watchParts };
+  const loginWatch = openLoginWatch(watch, longestSeconds);
   return { legacySessions, targetSessions, backchannel, courier, watch, loginWatch, onUsed, onRedeemed };
 }
 

@@ -176,11 +176,11 @@ function claimPagesOf(
   options: FrontOptions,
   made: Pick<ClaimingOptions, 'provider' | 'renderPage' | 'lookups'>,
 ): ClaimPages | undefined {
-  const { claiming, settings, db, keyring, directory, scopes, endings, watch, onError } = options;
+  const { claiming, settings, db, keyring, directory, scopes, endings, onError } = options;
   if (!claiming) return undefined;
   const { issuer, lifetimes } = settings;
   const { targets } = claiming.claiming;
-  const shared = { db, keyring, directory, targets, scopes, endings, watch, onError };
+  const shared = { db, keyring, directory, targets, scopes, endings, onError };
   return openClaimPages({ ...claiming, ...made, ...shared, issuer, lifetimes });
 }
 

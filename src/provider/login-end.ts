@@ -23,10 +23,11 @@ export async function logIn(
   ctx: Context,
   { interaction, proof, remember }: Ending,
 ): Promise<void> {
-  const { user, amr } = proof;
-  const { scopes, onward, lifetimes } = options;
+  const { user, amr, mark } = proof;
+  const { scopes, onward, lifetimes, watch } = options;
   const clientId = String(interaction.params.client_id);
-  const moved = await onward?.afterProof({ user, clientId, amr, writes: proof.writes });
+  const watched = watch && mark !== undefined ? [watch.part(user.sub, mark)] : [];
+  const moved = await onward?.afterProof({ user, clientId, amr, writes: [...proof.writes, ...watched] });
   if (moved?.href !== undefined) return goOn(ctx, moved.href);
   const authTime = nowSeconds();
   // Where nobody is asked, sessions are as they always were: the library remembers them, for a day by default.
@@ -43,11 +44,22 @@ export async function logIn(
   });
   // Only now is the login a fact: a required legacy app that failed has thrown before anything was changed.
   const scope = currentScope(scopes);
-  scope.also(...(moved?.writes ?? proof.writes), ...(legacy?.parts(recordKey('uid', interaction.uid)) ?? []));
+  const left = moved?.writes ?? [...proof.writes, ...watched];
+  const writes = [...left, ...(legacy?.parts(recordKey('uid', interaction.uid)) ?? [])];
+  // A statement and a commit of its own are saved where only this is left: it goes with the session.
+  const goesOn = writes.length > 0 && writes.every((part) => watched.includes(part));
+  if (!goesOn) scope.also(...writes);
   await endAnother(options, interaction, user.sub);
   for (const cookie of legacy?.setCookies ?? []) ctx.append('Set-Cookie', cookie);
   const acr = amr.length > 1 ? ACR.twoFactors : ACR.password;
-  const login = { accountId: user.sub, amr: [...amr], acr, ts: authTime, ...remembers };
+  const login = {
+    accountId: user.sub,
+    amr: [...amr],
+    acr,
+    ts: authTime,
+    ...remembers,
+    ...(goesOn && { mark }),
+  };
   await finish(ctx, interaction, { login, select_account: {}, consent: {} }, legacy?.redirectTo);
 }
 

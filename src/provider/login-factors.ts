@@ -105,10 +105,8 @@ async function proveFactor(
       kind: 'proved',
       user: entry.user,
       amr: ['pwd', method],
-      writes: [
-        ...(failures[0] ? [throttle.clearPart(buckets[0]!)] : []),
-        ...(deps.watch?.parts(entry) ?? []),
-      ],
+      writes: failures[0] ? [throttle.clearPart(buckets[0]!)] : [],
+      mark: deps.watch?.markOf(entry),
     };
   });
 }

@@ -79,8 +79,8 @@ export class LoginFlow {
     const come = await this.#signIn(ctx).enter(ctx, interaction);
     if (!come) return;
     const { entry, amr } = come;
-    const writes = this.#options.watch?.parts(entry) ?? [];
-    const proof = { kind: 'proved', user: entry.user, amr, writes } as const;
+    const mark = this.#options.watch?.markOf(entry);
+    const proof = { kind: 'proved', user: entry.user, amr, writes: [], mark } as const;
     await logIn(this.#options, ctx, { interaction, proof, remember: false });
   }
 
@@ -100,8 +100,9 @@ export class LoginFlow {
     const proved = await this.#options.claimPages?.atLogin.later(ctx, step);
     if (!proved) return this.#pages.login(ctx, interaction, { problem: 'expired' }, 400);
     const { user, amr, entry, remember } = proved;
-    const writes = this.#options.watch?.parts(entry) ?? [];
-    await logIn(this.#options, ctx, { interaction, proof: { kind: 'proved', user, amr, writes }, remember });
+    const mark = this.#options.watch?.markOf(entry);
+    const proof = { kind: 'proved', user, amr, writes: [], mark } as const;
+    await logIn(this.#options, ctx, { interaction, proof, remember });
   }
 
   #lead({ params }: Interaction): Target | undefined {

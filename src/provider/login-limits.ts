@@ -4,13 +4,14 @@ import type { RelyingParty } from '../credentials/passkeys.ts';
 import type { Passwords } from '../credentials/passwords.ts';
 import type { FootbridgeError } from '../errors.ts';
 import type { Directory } from '../legacy/directory.ts';
-import type { KnownPerson, PeopleWatch } from '../sessions/people-watch.ts';
+import type { KnownPerson } from '../sessions/people-watch.ts';
 import type { Db } from '../store/db.ts';
 import type { Part } from '../store/statement.ts';
 import type { ThroughTarget } from '../sync/passwords/through-target.ts';
 import type { Target } from '../targets/target.ts';
-import type { LegacyEntry, StoredPassword, User } from '../user.ts';
+import type { StoredPassword, User } from '../user.ts';
 import type { Factors } from './login-factors.ts';
+import type { LoginWatch } from './login-watch.ts';
 import type { Bucket, Standing, Throttle } from './throttle.ts';
 
 export type Proof =
@@ -19,6 +20,8 @@ export type Proof =
       readonly user: User;
       readonly amr: readonly string[];
       readonly writes: readonly Part[];
+      /** As `LoginWatch` made it. */
+      readonly mark?: string | undefined;
     }
   | {
       readonly kind: 'factor_needed';
@@ -50,12 +53,6 @@ export interface PasswordDeps {
   /** A record that lets nobody in: ambiguous, or not to be mapped. The person is told nothing; the operator should be. */
   readonly onUnusableRecord?: (error: FootbridgeError) => void;
 }
-
-/** People with sessions, who are looked after: a new password ends what began under the old one. */
-export type LoginWatch = Pick<PeopleWatch, 'knownPart' | 'proved'> & {
-  /** For the statement of a login. */
-  readonly parts: (entry: LegacyEntry) => readonly Part[];
-};
 
 export interface LoginDeps extends PasswordDeps {
   /** A part named `ledger_state` with columns target, state, captured and blocked: where this user stands at this client's target. */

@@ -12,7 +12,7 @@ import { recognisedAt } from './session-lives.ts';
 
 type SuccessOptions = Pick<
   FrontOptions,
-  'settings' | 'scopes' | 'loginParts' | 'legacySessions' | 'directory' | 'onward'
+  'settings' | 'scopes' | 'loginParts' | 'legacySessions' | 'directory' | 'onward' | 'watch'
 >;
 
 /** Somebody whom a legacy app has just signed in: as good as a login, without anything typed. */
@@ -23,10 +23,14 @@ interface SignedInElsewhere {
 }
 
 export function onSuccess(provider: Provider, options: SuccessOptions & { readonly loggedOut: Mark }): void {
-  const { settings, scopes, loginParts, legacySessions, loggedOut } = options;
+  const { settings, scopes, loginParts, legacySessions, loggedOut, watch } = options;
   provider.on('interaction.ended', ({ oidc: { result, session } }: KoaContextWithOIDC) => {
+    const login = result?.login;
     // The library only ever sets it; here somebody has changed their mind.
-    if (session && result?.login?.remember) session.transient = undefined;
+    if (session && login?.remember) session.transient = undefined;
+    // With the statement that begins their session.
+    if (typeof login?.mark === 'string' && watch)
+      scopes.getStore()?.also(watch.part(login.accountId, login.mark));
   });
   provider.on('authorization.success', (ctx: KoaContextWithOIDC) => {
     const { client, session, result, entities } = ctx.oidc;

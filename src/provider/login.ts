@@ -27,8 +27,8 @@ export async function provePassword(deps: LoginDeps, attempt: LoginTry): Promise
   if (moved) return { kind: 'moved', user, target: moved };
   const factors = factorsOf(credentials, deps.relyingParty);
   if (factors) return { kind: 'factor_needed', user, factors, writes: carried };
-  const watched = deps.watch?.parts(entry) ?? [];
-  return { kind: 'proved', user, amr: ['pwd'], writes: [...cleared, ...carried, ...watched] };
+  const mark = deps.watch?.markOf(entry);
+  return { kind: 'proved', user, amr: ['pwd'], writes: [...cleared, ...carried], mark };
 }
 
 /** What was typed; where that is the hint itself and nobody's login, but a subject of ours, the one with that subject. */

@@ -54,7 +54,8 @@ export interface PeopleWatch {
    * the login itself has read; one that is known already stays, so that no login hides a change.
    */
   watchPart(sub: string, untilSeconds: number, mark?: Buffer): Part;
-  markOf(entry: LegacyEntry): Buffer;
+  /** Undefined: nobody is watched. */
+  markOf(entry: LegacyEntry): Buffer | undefined;
   /**
    * A password has just been proved, and its session is about to begin: what began under another password ends now, because
    * the next round would end the new session with it. Never throws.
@@ -126,7 +127,7 @@ export function openPeopleWatch(options: PeopleWatchOptions): PeopleWatch {
   return {
     watchPart: (sub, untilSeconds, mark) =>
       watchSeconds === 0 ? NOBODY : watchPart(sub, untilSeconds, mark ?? null),
-    markOf: marks.of,
+    markOf: (entry) => (watchSeconds === 0 ? undefined : marks.of(entry)),
     knownPart,
     async proved(entry, known) {
       if (watchSeconds === 0 || !watchPasswords || !known) return;

@@ -1,12 +1,15 @@
 /** What a login costs our database. The figures stand in `docs/performance.md`; they may fall, not rise. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { proveParts, statePart } from '../../src/migration/ledger.ts';
+import { openLoginWatch } from '../../src/provider/login-watch.ts';
+import { openPeopleWatch } from '../../src/sessions/people-watch.ts';
 import { Browser } from '../support/browser.ts';
 import { execute } from '../support/database.ts';
 import type { Stage } from './harness.ts';
 import {
   ANNA,
   authorizationUrl,
+  BOB,
   basic,
   CALLBACK,
   codeOf,
@@ -22,12 +25,21 @@ let stage: Stage;
 beforeAll(async () => {
   const audit = { subject: Buffer.alloc(32, 1) };
   stage = await openStage({
-    overrides: {
-      // As the app has it for a target's client: the ledger is read at the login and written with the code.
+    // As the app has it for a target's client: the ledger is read at the login and written with the code; and people are watched.
+    overrides: (parts) => ({
       ledgerStatePart: (sub) => statePart('zitadel', sub),
       loginParts: async ({ user, amr }) =>
         proveParts({ target: 'zitadel', sub: user, legacyId: user, amr, ...audit }),
-    },
+      watch: openLoginWatch(
+        openPeopleWatch({
+          ...parts,
+          watchSeconds: 60,
+          watchPerSecond: 20,
+          onError: (error) => expect.fail(`${error}`),
+        }),
+        86_400,
+      ),
+    }),
   });
 });
 afterAll(() => stage.close());
@@ -45,7 +57,7 @@ async function costOf(work: () => Promise<unknown>) {
     stage.databaseUrl,
     `select count(distinct x)::int as commits from (
        select xmin::text::bigint as x from oidc_records union all select xmin::text::bigint from login_attempts
-       union all select xmin::text::bigint from ledger union all select xmin::text::bigint from audit_log) rows
+       union all select xmin::text::bigint from ledger union all select xmin::text::bigint from watched_people union all select xmin::text::bigint from audit_log) rows
      where x >= $1::bigint`,
     [next],
   )) as [{ commits: number }];
@@ -59,7 +71,20 @@ test('a full code flow with login and userinfo takes 4 statements and 2 durable 
     expect((await userinfo(stage, access_token!)).status).toBe(200);
   });
   expect(await execute(stage.databaseUrl, 'select state from ledger')).toEqual([{ state: 'authenticated' }]);
+  expect(await execute(stage.databaseUrl, 'select sub from watched_people')).toEqual([{ sub: 'shop:anna' }]);
   expect(cost).toEqual({ statements: 4, commits: 2 });
+});
+
+test('a login after a wrong password takes one statement and one commit more, and is watched from then on', async () => {
+  const browser = new Browser();
+  const page = await browser.follow(authorizationUrl(stage), CALLBACK);
+  const again = await submitLogin(browser, page, { ...BOB, password: 'wrong' });
+  const cost = await costOf(async () => {
+    const end = await submitLogin(browser, again, BOB);
+    expect((await redeem(stage, codeOf(end.location))).status).toBe(200);
+  });
+  expect(await execute(stage.databaseUrl, 'select sub from watched_people order by sub')).toHaveLength(2);
+  expect(cost).toEqual({ statements: 4, commits: 3 });
 });
 
 test('a re-authorization within a session, with the exchange, takes 3 statements and 2 commits', async () => {

@@ -262,7 +262,7 @@ describe('an outage', () => {
     const down = openDb({ url: url.href });
     const watch = open({ db: down });
     await expect(watch.round()).rejects.toThrow();
-    const mark = watch.markOf(entryOf('shop:1', { columns: [{ hash: 'b' }] })).toString('hex');
+    const mark = watch.markOf(entryOf('shop:1', { columns: [{ hash: 'b' }] }))!.toString('hex');
     await watch.proved(entryOf('shop:1', {}), { mark, version: '1' });
     expect(errors).toHaveLength(1);
     await down.close();

@@ -9,7 +9,6 @@ import type { Endings } from '../../sessions/ending/ending.ts';
 import type { Db } from '../../store/db.ts';
 import type { Keyring } from '../../store/encryption.ts';
 import type { Targets } from '../../targets/target.ts';
-import type { LoginWatch } from '../login-limits.ts';
 import type { LookupRate } from '../lookup-rate.ts';
 import type { Page } from '../pages/index.ts';
 import type { Scopes } from '../request-scope.ts';
@@ -47,7 +46,6 @@ export interface ClaimingOptions extends ClaimingParts {
   readonly scopes: Scopes;
   readonly endings: Pick<Endings, 'end'>;
   readonly lookups: LookupRate;
-  readonly watch?: LoginWatch | undefined;
   readonly renderPage: (ctx: Context, page: Page, status?: number) => void;
   readonly onError: (error: unknown, where: string) => void;
 }
