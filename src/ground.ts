@@ -106,7 +106,7 @@ export function openGround(
     keyring,
     onError: (error) => log.warn({ error }, 'the audit log could not be sealed'),
   });
-  const directory = observed.directory(openStores(settings.legacy));
+  const directory = observed.directory((around) => openStores(settings.legacy, { around }));
   const passwords = hashing(settings, observed.passwords(openPasswords(settings.passwords)));
   const ourIdp = (target: Target) => idpIdOf(db, target);
   const targets = observed.targets(

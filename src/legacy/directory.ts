@@ -71,6 +71,8 @@ export interface DirectoryOptions {
   readonly now?: () => number;
   /** Milliseconds that no change of the clock moves. */
   readonly elapsed?: () => number;
+  /** Around what `userBySub` asks the store, where memory does not answer it. */
+  readonly around?: <T>(name: string, work: () => Promise<T>) => Promise<T>;
 }
 
 /** The longest path of an email address (RFC 5321 section 4.5.3.1.3 and its parts); more is nobody's login. */
@@ -79,6 +81,7 @@ const MAX_LOGIN_LENGTH = 320;
 /** Connects when first asked: opening never fails because the store is down. */
 export function openDirectory(settings: LegacySettings, options: DirectoryOptions = {}): Directory {
   const { connector = openConnector(settings), now = Date.now, elapsed = () => performance.now() } = options;
+  const { around = (_name, work) => work() } = options;
   const limits = { freshMs: settings.cacheSeconds * 1_000, staleMs: settings.staleSeconds * 1_000 };
   const cache = new UserCache(limits, elapsed);
   const prefix = subjectPrefix(settings);
@@ -118,7 +121,7 @@ export function openDirectory(settings: LegacySettings, options: DirectoryOption
     if (!entry) cache.forget(sub);
     return entry;
   };
-  const shared = sharing(async (sub) => (await findBySub(sub))?.user);
+  const shared = sharing((sub) => around('userBySub', async () => (await findBySub(sub))?.user));
   const forget = (sub: string) => {
     cache.forget(sub);
     shared.forget(sub);

@@ -2,7 +2,10 @@
 import { expect, test } from 'vitest';
 import type { Passwords } from '../../src/credentials/passwords.ts';
 import { FootbridgeError } from '../../src/errors.ts';
+import type { Connector } from '../../src/legacy/connector.ts';
 import type { Directory } from '../../src/legacy/directory.ts';
+import { openDirectory } from '../../src/legacy/directory.ts';
+import { legacySettings } from '../../src/legacy/legacy-settings.ts';
 import { openMetrics } from '../../src/observability/metrics.ts';
 import { openTracing } from '../../src/observability/tracing.ts';
 import { observing } from '../../src/observed.ts';
@@ -24,11 +27,14 @@ test('a call to the legacy store is counted as answered, whatever it says, and a
     () => Promise.reject(new FootbridgeError('user_ambiguous')),
     () => Promise.reject(down),
   ];
-  const directory = observed.directory({
-    findByLogin: () => answers.shift()!(),
-    findBySub: async () => undefined,
-    legacyIdOf: () => '1',
-  } as unknown as Directory);
+  const directory = observed.directory(
+    () =>
+      ({
+        findByLogin: () => answers.shift()!(),
+        findBySub: async () => undefined,
+        legacyIdOf: () => '1',
+      }) as unknown as Directory,
+  );
   expect(await directory.findByLogin('anna')).toBeUndefined();
   await expect(directory.findByLogin('anna')).rejects.toMatchObject({ code: 'user_ambiguous' });
   await expect(directory.findByLogin('anna')).rejects.toBe(down);
@@ -39,11 +45,41 @@ test('a call to the legacy store is counted as answered, whatever it says, and a
   ]);
 });
 
+test('a user is counted where the store is asked for them, not where memory answers, fresh or as they were last', async () => {
+  const { metrics, observed } = open();
+  const store = { isDown: false };
+  const [row, time] = [{ id: '1', columns: { id: '1', login: 'anna', password: 'x' } }, { now: 0 }];
+  const connector = {
+    findById: () => (store.isDown ? Promise.reject(down) : Promise.resolve([row])),
+  } as unknown as Connector;
+  const settings = legacySettings.parse({
+    store: 'shop',
+    cacheSeconds: 60,
+    staleSeconds: 600,
+    sql: { engine: 'sqlite', file: 'unused', table: 'users', login: ['login'] },
+    mapping: {
+      username: 'login',
+      password: [{ format: 'generic-plaintext', columns: { password: 'password' } }],
+    },
+  });
+  const elapsed = () => time.now;
+  const directory = observed.directory((around) => openDirectory(settings, { connector, around, elapsed }));
+  for (let times = 0; times < 3; times += 1)
+    expect(await directory.userBySub('shop:1')).toMatchObject({ username: 'anna' });
+  store.isDown = true;
+  time.now = 61_000;
+  expect(await directory.userBySub('shop:1')).toMatchObject({ username: 'anna' });
+  expect(await linesOf(metrics, 'legacy_seconds_count')).toEqual([
+    'footbridge_legacy_seconds_count{call="userBySub",result="answered"} 1',
+    'footbridge_legacy_seconds_count{call="userBySub",result="unavailable"} 1',
+  ]);
+});
+
 test('a store that checks passwords itself is measured where it does', async () => {
   const { metrics, observed } = open();
   const verify = async (password: string) => password === 'right';
   const entry = { credentials: { storeCheck: { only: true, verify } } } as unknown as LegacyEntry;
-  const directory = observed.directory({ findByLogin: async () => entry } as unknown as Directory);
+  const directory = observed.directory(() => ({ findByLogin: async () => entry }) as unknown as Directory);
   const found = await directory.findByLogin('anna');
   expect(await found?.credentials.storeCheck?.verify('right')).toBe(true);
   expect(await found?.credentials.storeCheck?.verify('wrong')).toBe(false);
@@ -54,7 +90,9 @@ test('a store that checks passwords itself is measured where it does', async () 
 
 test('methods that a store does not have are not there afterwards either', () => {
   const { observed } = open();
-  const directory = observed.directory({ findByLogin: async () => undefined } as unknown as Directory);
+  const directory = observed.directory(
+    () => ({ findByLogin: async () => undefined }) as unknown as Directory,
+  );
   expect(directory.flag).toBeUndefined();
   expect(directory.entries).toBeUndefined();
 });
