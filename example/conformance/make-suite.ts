@@ -65,7 +65,9 @@ function openidConfiguration(server: Server, secrets: { one: string; two: string
 }
 
 function fapiConfiguration(server: Server, issuer: string, [one, two]: readonly [Key, Key]) {
-  const client = (client_id: string, key: Key) => ({ client_id, scope: 'openid', jwks: { keys: [key] } });
+  // With offline_access the suite looks at refresh tokens, too.
+  const scope = 'openid offline_access';
+  const client = (client_id: string, key: Key) => ({ client_id, scope, jwks: { keys: [key] } });
   return {
     alias: ALIAS,
     description: 'Footbridge, FAPI 2.0 Security Profile',
@@ -89,7 +91,7 @@ const publicPart = (number: number, { x, y }: Key) => ({
   [`CONFORMANCE_KEY_${number}_Y`]: String(y),
 });
 
-/** Somebody with all the claims there are: the suite warns of each that is missing. */
+/** Somebody with all the claims that a mapping knows: the suite warns of each that is missing. */
 async function makePeople(file: string, { username, password }: { username: string; password: string }) {
   const person = {
     id: 1,

@@ -16,9 +16,14 @@ import { currentScope } from './request-scope.ts';
 /** No id of ours is longer, and none contains anything else: such a value is not looked up at all. */
 const ID = /^[A-Za-z0-9_-]{1,128}$/;
 
-export function adapterFactory(scopes: Scopes, keyring: Keyring): AdapterFactory {
-  return (name) =>
-    name === 'Interaction' ? new InteractionAdapter(scopes, keyring) : new RecordAdapter(name, scopes);
+/** `interactionSeconds`: how long a login may take. */
+export function adapterFactory(scopes: Scopes, keyring: Keyring, interactionSeconds: number): AdapterFactory {
+  return (name) => {
+    if (name === 'Interaction') return new InteractionAdapter(scopes, keyring);
+    return name === 'PushedAuthorizationRequest'
+      ? new PushedRequestAdapter(name, scopes, interactionSeconds)
+      : new RecordAdapter(name, scopes);
+  };
 }
 
 class RecordAdapter implements Adapter {
@@ -34,9 +39,12 @@ class RecordAdapter implements Adapter {
     return currentScope(this.#scopes);
   }
 
+  protected async read(id: string): Promise<StoredRecord | undefined> {
+    return ID.test(id) ? this.#scope.find(this.#kind, id).catch(asProtocolError) : undefined;
+  }
+
   async find(id: string): Promise<AdapterPayload | undefined> {
-    if (!ID.test(id)) return undefined;
-    const record = await this.#scope.find(this.#kind, id).catch(asProtocolError);
+    const record = await this.read(id);
     return record && { ...payloadOf(record), jti: id };
   }
 
@@ -71,6 +79,34 @@ class RecordAdapter implements Adapter {
   /** Called once per model; the grant takes everything along at the first call. */
   async revokeByGrantId(grantId: string): Promise<void> {
     this.#scope.revokeGrant(grantId);
+  }
+}
+
+/**
+ * Begins a login within its minute, and is used up when that login ends, which may be later: its row stays until no login that
+ * it began can end any more, so that it gives one code only (RFC 9126 section 7.3).
+ */
+class PushedRequestAdapter extends RecordAdapter {
+  readonly #interactionSeconds: number;
+
+  constructor(kind: string, scopes: Scopes, interactionSeconds: number) {
+    super(kind, scopes);
+    this.#interactionSeconds = interactionSeconds;
+  }
+
+  override async find(id: string): Promise<AdapterPayload | undefined> {
+    const record = await this.read(id);
+    if (!record) return undefined;
+    // Each row says how much longer it stays: settings change, and a version before ours kept it for its minute only.
+    const { staysSeconds = 0 } = record.payload as { staysSeconds?: number };
+    const isOver = record.secondsLeft != null && record.secondsLeft <= staysSeconds;
+    // The library finds it all the same, and takes this for its end.
+    return { ...payloadOf(record), jti: id, ...(isOver ? { exp: nowSeconds() - 1 } : {}) };
+  }
+
+  override upsert(id: string, payload: AdapterPayload, expiresInSeconds: number): Promise<void> {
+    const staysSeconds = this.#interactionSeconds;
+    return super.upsert(id, { ...payload, staysSeconds }, expiresInSeconds + staysSeconds);
   }
 }
 

@@ -32,6 +32,28 @@ const MACHINES =
 export const isMachine = (ctx: Context): boolean =>
   MACHINES.test(ctx.path) || ctx.accepts('json', 'html') !== 'html';
 
+/** Where errors are those of RFC 6749 section 5.2; what else we say of them stands beside that. */
+const OAUTH = /^\/(?:token(?:\/introspection|\/revocation)?|request)$/;
+const protocolError = ({ message }: FootbridgeError) => ({
+  error: 'invalid_request',
+  error_description: message,
+});
+
+/** What may be asked of endpoints of the protocol, for whoever asks otherwise (RFC 9110 section 15.5.6, RFC 9126 section 2.3). */
+const METHODS: readonly (readonly [path: RegExp, allowed: string])[] = [
+  [OAUTH, 'POST'],
+  [/^\/me$/, 'GET, HEAD, POST'],
+  [/^\/(?:jwks|\.well-known\/(?:openid-configuration|oauth-authorization-server))$/, 'GET, HEAD'],
+];
+
+/** Nobody has answered: there is nothing here, or not by this method. */
+export function unanswered(ctx: Context): FootbridgeError {
+  const [, allowed] = METHODS.find(([path]) => path.test(ctx.path)) ?? [];
+  if (!allowed || allowed.split(', ').includes(ctx.method)) return new FootbridgeError('not_found');
+  ctx.set('Allow', allowed);
+  return new FootbridgeError('method_not_allowed');
+}
+
 /** Turns a thrown error into the answer, and takes back whatever the request had promised before it failed. */
 export function fail(ctx: Context, error: unknown, renderPage: RenderErrorPage): void {
   for (const name of ['Set-Cookie', 'Location', 'ETag']) ctx.remove(name);
@@ -44,8 +66,9 @@ export function fail(ctx: Context, error: unknown, renderPage: RenderErrorPage):
   if (known.retryAfterSeconds !== undefined) ctx.set('Retry-After', String(known.retryAfterSeconds));
   ctx.status = known.status;
   if (isMachine(ctx)) {
-    ctx.body = problem(known);
-    ctx.type = 'application/problem+json';
+    const isTheirs = OAUTH.test(ctx.path) && known.status < 500;
+    ctx.body = isTheirs ? { ...protocolError(known), ...problem(known) } : problem(known);
+    ctx.type = isTheirs ? 'application/json' : 'application/problem+json';
     return;
   }
   const retry = known.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: known.retryAfterSeconds };

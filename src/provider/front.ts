@@ -17,7 +17,7 @@ import type { ClaimingOptions, ClaimingParts, ClaimPages } from './claiming/inde
 import { openClaimPages } from './claiming/index.ts';
 import { oldSessions } from './claiming/old-sessions.ts';
 import { sessionCookieName } from './cookies.ts';
-import { Answered, fail } from './failure.ts';
+import { Answered, fail, unanswered } from './failure.ts';
 import { guard, securityHeaders } from './guard.ts';
 import type { JwtIdpOptions } from './jwt-idp.ts';
 import { jwtIdpRoutes, proveNow } from './jwt-idp.ts';
@@ -232,7 +232,7 @@ function failures(options: FrontOptions, renderError: ReturnType<typeof renderer
   return async (ctx, next) => {
     try {
       await next();
-      if (ctx.status === 404 && ctx.body === undefined) throw new FootbridgeError('not_found');
+      if (ctx.status === 404 && ctx.body === undefined) throw unanswered(ctx);
       if (ctx.status === 503 && !ctx.response.get('Retry-After')) ctx.set('Retry-After', '2');
     } catch (error) {
       if (error instanceof Answered) return;
@@ -257,6 +257,8 @@ function cacheHeaders({ pages, settings, storageUp }: FrontOptions): Middleware 
     if (!WITHOUT_STORAGE.test(ctx.path) && !storageUp())
       throw new FootbridgeError('storage_unavailable', { retryAfterSeconds: 2 });
     await next();
+    // RFC 6749 section 5.1 wants it beside Cache-Control, which the library sets.
+    if (ctx.path === '/token') ctx.set('Pragma', 'no-cache');
     if (ctx.status === 200 && (/^\/(jwt\/)?jwks$/.test(ctx.path) || ctx.path.startsWith('/.well-known/'))) {
       ctx.set('Cache-Control', `public, max-age=${settings.keys.cacheSeconds}`);
     }

@@ -33,7 +33,11 @@ const CLOCK_TOLERANCE_SECONDS = 15;
 /** A session without a person only carries a logout page's answer. */
 const ANONYMOUS_SESSION_SECONDS = 300;
 const RESPONSE_BYTES = 64 * 1024;
-const DISCOVERY_PATH = '/.well-known/openid-configuration';
+/** The library answers with or without a slash at the end. */
+const METADATA = /^\/\.well-known\/(?:openid-configuration|oauth-authorization-server)\/?$/;
+
+/** In the library's words. */
+const OTHERS_GRANT = 'requested grant type is not allowed for this client';
 
 export interface ProviderOptions {
   readonly settings: ProviderSettings;
@@ -67,14 +71,17 @@ export function createProvider(options: ProviderOptions): Provider {
 }
 
 /**
- * The library's metadata names a response mode that no client of ours may use, and its page that posts itself adds the
- * hash of its script to a directive that says 'none'.
+ * The library's metadata names a response mode that no client of ours may use, its page that posts itself adds the hash of its
+ * script to a directive that says 'none', and it has no name of its own for a grant that is not this client's (RFC 6749 section 5.2).
  */
 async function mendAnswers(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
   await next();
   const metadata = ctx.body as { response_modes_supported?: readonly string[] } | undefined;
-  if (ctx.path === DISCOVERY_PATH && metadata?.response_modes_supported)
+  if (METADATA.test(ctx.path) && metadata?.response_modes_supported)
     metadata.response_modes_supported = RESPONSE_MODES;
+  const refused = ctx.body as { error?: string; error_description?: string } | undefined;
+  if (ctx.path === '/token' && refused?.error_description === OTHERS_GRANT)
+    refused.error = 'unauthorized_client';
   const policy = ctx.response.get('Content-Security-Policy');
   if (policy.includes("'none' 'sha256-"))
     ctx.set('Content-Security-Policy', policy.replace("'none' 'sha256-", "'sha256-"));
@@ -92,7 +99,7 @@ function configuration(options: ProviderOptions): Configuration {
   const { settings, keys, scopes, keyring, organizationsOf } = options;
   const clients = new Map(settings.clients.map((client) => [client.clientId, client]));
   return {
-    adapter: adapterFactory(scopes, keyring),
+    adapter: adapterFactory(scopes, keyring, settings.lifetimes.interactionSeconds),
     clients: [
       ...settings.clients.map((client) => clientMetadata(client, settings.profile)),
       ...(settings.jwtIdp ? [jwtIdpClient(settings.issuer)] : []),
@@ -253,8 +260,11 @@ async function loadExistingGrant(ctx: KoaContextWithOIDC) {
 function guardedFetch(acceptedOrigins: readonly string[]): NonNullable<Configuration['fetch']> {
   const accepted = new Set(acceptedOrigins);
   return async (url, init) => {
-    if (!accepted.has(new URL(url as string).origin)) return fetch(url, init);
+    const headers = new Headers(init?.headers);
+    // The library leaves it empty, which some firewalls take for an attack (RFC 9110 section 10.1.5).
+    headers.set('User-Agent', 'footbridge');
+    if (!accepted.has(new URL(url as string).origin)) return fetch(url, { ...init, headers });
     const { dispatcher: _guard, ...rest } = (init ?? {}) as RequestInit & { dispatcher?: unknown };
-    return fetch(url, rest);
+    return fetch(url, { ...rest, headers });
   };
 }

@@ -10,6 +10,8 @@ export interface StoredRecord {
   readonly uid: Buffer | null;
   readonly payload: Payload;
   readonly consumedAt: Date | null;
+  /** Of a pushed authorization request that was read: until its row goes. */
+  readonly secondsLeft?: number | null;
 }
 
 export interface NewRecord {

@@ -8,7 +8,8 @@ import { repeatable, statement } from '../store/db.ts';
 import type { Part } from '../store/statement.ts';
 import type { Keys, NewRecord, SessionChange, StoredRecord } from './record.ts';
 
-const COLUMNS = 'id, kind, grant_key as "grantKey", uid, payload, consumed_at as "consumedAt"';
+const COLUMNS = `id, kind, grant_key as "grantKey", uid, payload, consumed_at as "consumedAt",
+  case kind when 'PushedAuthorizationRequest' then extract(epoch from expires_at - now())::float8 end as "secondsLeft"`;
 const LIVE = '(expires_at is null or expires_at > now())';
 
 /** Finds records and what follows from them: a token's grant and session, a session's grant for the asking client. */

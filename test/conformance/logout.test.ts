@@ -21,6 +21,7 @@ const BYE = 'http://127.0.0.1:9/bye';
 interface Told {
   readonly path: string;
   readonly type: string;
+  readonly agent: string | undefined;
   readonly form: URLSearchParams;
 }
 const told: Told[] = [];
@@ -28,7 +29,7 @@ const receiver = createServer(async (req: IncomingMessage, res: ServerResponse) 
   let body = '';
   for await (const chunk of req) body += chunk;
   const type = `${req.method} ${req.headers['content-type']}`;
-  told.push({ path: req.url ?? '', type, form: new URLSearchParams(body) });
+  told.push({ path: req.url ?? '', type, agent: req.headers['user-agent'], form: new URLSearchParams(body) });
   res.writeHead(204).end();
 });
 
@@ -156,8 +157,9 @@ describe('Back-Channel Logout 1.0', () => {
     const { sid } = decodeJwt(await idToken(browser, 'es'));
     await logOut(browser, hint);
     await expect.poll(paths, { timeout: 10_000 }).toEqual(['/es', '/suite']);
-    const { form, type } = told.find(({ path }) => path === '/es')!;
+    const { form, type, agent } = told.find(({ path }) => path === '/es')!;
     expect(type).toBe('POST application/x-www-form-urlencoded');
+    expect(agent).toBe('footbridge');
     expect([...form.keys()]).toEqual(['logout_token']);
     const keys = createLocalJWKSet((await new Browser().visit(`${stage.issuer}/jwks`)).json());
     const { payload, protectedHeader } = await jwtVerify(form.get('logout_token')!, keys, {
