@@ -6,6 +6,7 @@ import { decodeJwt } from 'jose';
 import type { ClientMetadata, Configuration, KoaContextWithOIDC } from 'oidc-provider';
 import { errors } from 'oidc-provider';
 import { nowSeconds } from '../clock.ts';
+import { assertEndsSoon } from './client-assertion.ts';
 
 /** Section 5.4.1. */
 const ALGORITHMS = ['PS256', 'ES256', 'EdDSA', 'Ed25519'];
@@ -60,7 +61,11 @@ const isTooEarly = ({ iat, nbf }: Times): boolean =>
   [iat, nbf].some((time) => typeof time === 'number' && time > nowSeconds() + MAX_FUTURE_SECONDS);
 
 /** The library looks at `iat` only where there is no `exp`. */
-function assertAssertion({ oidc }: KoaContextWithOIDC, claims: Times & { readonly aud?: unknown }): void {
+function assertAssertion(
+  { oidc }: KoaContextWithOIDC,
+  claims: Times & { readonly aud?: unknown; readonly exp?: unknown },
+): void {
+  assertEndsSoon(claims);
   if (claims.aud !== oidc.issuer) throw new errors.InvalidClientAuth('aud has to be the issuer, as a string');
   if (isTooEarly(claims)) throw new errors.InvalidClientAuth('the assertion is from the future');
 }

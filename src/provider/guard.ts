@@ -13,6 +13,7 @@ const PARAMETER_BYTES = 2 * 1024;
 /** Parameters that carry a signed token or a claims request may be longer. */
 const LONG_PARAMETERS = new Set([
   'logout_token',
+  'request',
   'id_token_hint',
   'client_assertion',
   'claims',

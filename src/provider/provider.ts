@@ -11,6 +11,7 @@ import type { User } from '../user.ts';
 import { adapterFactory, asProtocolError } from './adapter.ts';
 import type { ClaimsOptions } from './claims.ts';
 import { accountOf, CLAIMS_BY_SCOPE, ORGANIZATIONS_CLAIM } from './claims.ts';
+import { assertEndsSoon } from './client-assertion.ts';
 import { clientMetadata, RESPONSE_MODES } from './clients.ts';
 import { cookieSettings } from './cookies.ts';
 import { underFapi } from './fapi.ts';
@@ -156,6 +157,7 @@ function protocol(clients: ReadonlyMap<string, ProviderSettings['clients'][numbe
     pkce: { required: (_ctx, client) => clients.get(client.clientId)?.pkce !== 'optional' },
     allowOmittingSingleRegisteredRedirectUri: false,
     clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt'],
+    assertJwtClientAuthClaimsAndHeader: (_ctx, claims) => assertEndsSoon(claims),
     clientBasedCORS: () => false,
     subjectTypes: ['public'],
     clockTolerance: CLOCK_TOLERANCE_SECONDS,

@@ -2,7 +2,9 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { CryptoKey, JWK } from 'jose';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { nowSeconds } from '../../src/clock.ts';
 import { Browser } from '../support/browser.ts';
+import { execute } from '../support/database.ts';
 import type { Stage } from './harness.ts';
 import { basic, CALLBACK, CLIENT, client, codeOf, logIn, openStage } from './harness.ts';
 
@@ -36,6 +38,9 @@ const assertion = (claims: object = {}, key = privateKey) =>
     .setIssuedAt()
     .setExpirationTime('60s')
     .sign(key);
+
+const replays = async () =>
+  (await execute(stage.databaseUrl, `select 1 from oidc_records where kind = 'ReplayDetection'`)).length;
 
 const withAssertion = (client_assertion: string) =>
   new Browser().visit(`${stage.issuer}/token`, {
@@ -97,6 +102,24 @@ describe('private_key_jwt', () => {
     });
     expect(posted.status).toBe(401);
   });
+});
+
+test.each([
+  ['a year', () => nowSeconds() + 31_536_000],
+  ['what is meant as milliseconds', () => Date.now() + 60_000],
+  ['more than any calendar has', () => 1e300],
+])('an assertion that ends after %s is refused, and nothing of it is remembered', async (_, ends) => {
+  const long = await new SignJWT({ jti: randomUUID(), exp: ends() })
+    .setProtectedHeader({ alg: 'ES256', kid: 'k1' })
+    .setIssuer('signed')
+    .setSubject('signed')
+    .setAudience(stage.issuer)
+    .sign(privateKey);
+  const before = await replays();
+  const answer = await withAssertion(long);
+  expect(answer.status).toBe(401);
+  expect(answer.json().error).toBe('invalid_client');
+  expect(await replays()).toBe(before);
 });
 
 describe('DPoP (RFC 9449)', () => {
