@@ -34,6 +34,16 @@ function passes(ms: number) {
   return vi.spyOn(performance, 'now').mockReturnValue(at);
 }
 
+/** What runs meanwhile has taken so long, on a machine of any speed. */
+async function taking(ms: number, work: () => Promise<() => Promise<unknown>>): Promise<void> {
+  const at = performance.now();
+  const clock = vi.spyOn(performance, 'now').mockReturnValue(at);
+  const end = await work();
+  clock.mockReturnValue(at + ms);
+  await end();
+  clock.mockRestore();
+}
+
 let holds = 0;
 
 /** A job that keeps its slot until released; resolves once it has begun. */
@@ -141,19 +151,18 @@ describe('the hash pool', () => {
     ['more threads than there are cores', 8, 2],
   ])('knows of a hash on %s that ran alone how long it takes beside others', async (_, threads, queued) => {
     const pool = poolOf({ slots: 2, queueLength: 100, queueWaitSeconds: 2 });
-    const alone = await hold(pool, { threads });
-    const clock = passes(900);
-    await alone.release();
-    clock.mockRestore();
+    await taking(900, async () => (await hold(pool, { threads })).release);
     expect(await mayWait(pool, threads)).toBe(queued);
   });
 
   test('knows of hashes that ran side by side how long they take', async () => {
     const pool = poolOf({ slots: 2, queueLength: 100, queueWaitSeconds: 2 });
-    const pair = [await hold(pool, { threads: 4 }), await hold(pool, { threads: 4 })];
-    const clock = passes(900);
-    for (const { release } of pair) await release();
-    clock.mockRestore();
+    await taking(900, async () => {
+      const pair = [await hold(pool, { threads: 4 }), await hold(pool, { threads: 4 })];
+      return async () => {
+        for (const { release } of pair) await release();
+      };
+    });
     expect(await mayWait(pool, 4)).toBe(3);
   });
 
