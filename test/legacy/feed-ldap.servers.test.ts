@@ -91,6 +91,7 @@ describe.skipIf(required.skip)(`changes of ${required.name}`, () => {
       const folder = mkdtempSync(join(tmpdir(), 'footbridge-accesslog-'));
       folders.push(folder);
       return {
+        makes: [LOG],
         global: [
           'database mdb',
           'maxsize 67108864',

@@ -34,6 +34,8 @@ export interface SlapdPlan {
   readonly global?: readonly string[];
   readonly database?: readonly string[];
   readonly certificate?: { readonly cert: string; readonly key: string; readonly ca: string };
+  /** Entries that an overlay makes in the background once the server runs: it has started when they are there. */
+  readonly makes?: readonly string[];
 }
 
 export interface Slapd {
@@ -65,6 +67,7 @@ export async function startSlapd(plan: SlapdPlan): Promise<Slapd> {
     const urls = plan.certificate ? `${url} ${tlsUrl}` : url;
     server = spawn(requiresSlapd().path!, ['-d', '0', '-h', urls, '-f', config], { stdio: 'ignore' });
     await listening(port, server);
+    for (const dn of plan.makes ?? []) await made(url, dn, server);
   };
   const halt = async () => {
     if (server.exitCode !== null || server.signalCode !== null) return;
@@ -134,16 +137,27 @@ function run(binary: string, args: readonly string[], input = ''): void {
   if (status !== 0) throw new Error(`${binary} failed: ${stderr}`);
 }
 
-async function listening(port: number, server: ChildProcess): Promise<void> {
+async function until(isSo: () => Promise<boolean>, server: ChildProcess): Promise<void> {
   for (let waitedMs = 0; waitedMs < STARTS_WITHIN_MS && server.exitCode === null; waitedMs += PAUSE_MS) {
+    if (await isSo()) return;
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  }
+  throw new Error(server.exitCode === null ? 'slapd does not answer' : 'slapd ended while starting');
+}
+
+const listening = (port: number, server: ChildProcess): Promise<void> =>
+  until(async () => {
     const socket = connect(port, '127.0.0.1');
     const answers = await once(socket, 'connect').then(
       () => true,
       () => false,
     );
     socket.destroy();
-    if (answers) return;
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-  }
-  throw new Error(server.exitCode === null ? 'slapd does not answer' : 'slapd ended while starting');
-}
+    return answers;
+  }, server);
+
+const made = (url: string, dn: string, server: ChildProcess): Promise<void> =>
+  until(async () => {
+    const as = ['-x', '-H', url, '-D', ADMIN.dn, '-w', ADMIN.password];
+    return spawnSync('ldapsearch', [...as, '-b', dn, '-s', 'base', '1.1'], { stdio: 'ignore' }).status === 0;
+  }, server);
