@@ -43,9 +43,11 @@ export function openSideBySide(parts: SideBySideParts) {
   });
   const { sessionSeconds, rememberedSeconds } = provider.lifetimes;
   const longestSeconds = Math.max(sessionSeconds, rememberedSeconds);
-  const watchParts = (entry: LegacyEntry) => [
-    watch.watchPart(entry.user.sub, nowSeconds() + longestSeconds, watch.markOf(entry)),
-  ];
+  const loginWatch = openLoginWatch(watch, longestSeconds);
+  const watchParts = (entry: LegacyEntry) => {
+    const mark = loginWatch.markOf(entry);
+    return mark === undefined ? [] : [loginWatch.part(entry.user.sub, mark)];
+  };
   const legacySessions = openLegacySessions(settings.legacySessions, {
     db,
     keyring,
@@ -99,7 +101,6 @@ export function openSideBySide(parts: SideBySideParts) {
     onError: (error) => log.warn({ error }, 'logouts could not be delivered'),
   });
   const onRedeemed = (redeemed: Redeemed) => noteRedeemed({ db, keyring }, redeemed);
-  const loginWatch = openLoginWatch(watch, longestSeconds);
   return { legacySessions, targetSessions, backchannel, courier, watch, loginWatch, onUsed, onRedeemed };
 }
 

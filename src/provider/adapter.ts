@@ -39,12 +39,9 @@ class RecordAdapter implements Adapter {
     return currentScope(this.#scopes);
   }
 
-  protected async read(id: string): Promise<StoredRecord | undefined> {
-    return ID.test(id) ? this.#scope.find(this.#kind, id).catch(asProtocolError) : undefined;
-  }
-
   async find(id: string): Promise<AdapterPayload | undefined> {
-    const record = await this.read(id);
+    if (!ID.test(id)) return undefined;
+    const record = await this.#scope.find(this.#kind, id).catch(asProtocolError);
     return record && { ...payloadOf(record), jti: id };
   }
 
@@ -94,17 +91,8 @@ class PushedRequestAdapter extends RecordAdapter {
     this.#interactionSeconds = interactionSeconds;
   }
 
-  override async find(id: string): Promise<AdapterPayload | undefined> {
-    const record = await this.read(id);
-    if (!record) return undefined;
-    // Each row says how much longer it stays: settings change, and a version before ours kept it for its minute only.
-    const { staysSeconds = 0 } = record.payload as { staysSeconds?: number };
-    const isOver = record.secondsLeft != null && record.secondsLeft <= staysSeconds;
-    // The library finds it all the same, and takes this for its end.
-    return { ...payloadOf(record), jti: id, ...(isOver ? { exp: nowSeconds() - 1 } : {}) };
-  }
-
   override upsert(id: string, payload: AdapterPayload, expiresInSeconds: number): Promise<void> {
+    // Each row says how much longer it stays: settings change, and a version before ours kept it for its minute only.
     const staysSeconds = this.#interactionSeconds;
     return super.upsert(id, { ...payload, staysSeconds }, expiresInSeconds + staysSeconds);
   }
@@ -114,8 +102,10 @@ function payloadOf(record: StoredRecord): AdapterPayload {
   const consumed = record.consumedAt ? { consumed: Math.floor(record.consumedAt.getTime() / 1000) } : {};
   // A copy: the library changes what it gets, and what was read is compared with what is written.
   // Whether it lives is for our database's clock to say, and every read asks it: this node's may be ahead.
-  const { exp } = record.payload;
-  const lives = typeof exp === 'number' ? { exp: Math.max(exp, nowSeconds() + 1) } : {};
+  const { exp, staysSeconds = 0 } = record.payload as { exp?: unknown; staysSeconds?: number };
+  const isOver = record.secondsLeft != null && record.secondsLeft <= staysSeconds;
+  const lives =
+    typeof exp === 'number' ? { exp: isOver ? nowSeconds() - 1 : Math.max(exp, nowSeconds() + 1) } : {};
   return { ...(copied(record.payload) as object), ...lives, ...consumed } as AdapterPayload;
 }
 

@@ -77,12 +77,10 @@ export function createProvider(options: ProviderOptions): Provider {
  */
 async function mendAnswers(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
   await next();
-  const metadata = ctx.body as { response_modes_supported?: readonly string[] } | undefined;
-  if (METADATA.test(ctx.path) && metadata?.response_modes_supported)
-    metadata.response_modes_supported = RESPONSE_MODES;
-  const refused = ctx.body as { error?: string; error_description?: string } | undefined;
-  if (ctx.path === '/token' && refused?.error_description === OTHERS_GRANT)
-    refused.error = 'unauthorized_client';
+  const body = ctx.body as Record<string, unknown> | undefined;
+  if (METADATA.test(ctx.path) && body?.response_modes_supported)
+    body.response_modes_supported = RESPONSE_MODES;
+  if (ctx.path === '/token' && body?.error_description === OTHERS_GRANT) body.error = 'unauthorized_client';
   const policy = ctx.response.get('Content-Security-Policy');
   if (policy.includes("'none' 'sha256-"))
     ctx.set('Content-Security-Policy', policy.replace("'none' 'sha256-", "'sha256-"));

@@ -3,14 +3,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Stage } from '../provider/harness.ts';
 import {
   ANNA,
-  authorizationUrl,
   basic,
   CALLBACK,
-  CLIENT,
   client,
   codeOf,
   logIn,
   openStage,
+  push,
   redeem,
   submitLogin,
 } from '../provider/harness.ts';
@@ -88,12 +87,6 @@ test('RFC 8414 3: the metadata is the same wherever it is asked for', async () =
 });
 
 describe('a pushed request', () => {
-  const push = async () => {
-    const form = Object.fromEntries(new URL(authorizationUrl(stage)).searchParams);
-    const pushed = await at('/request', { form, headers: { ...basic(), accept: 'application/json' } });
-    const { request_uri = '' } = pushed.json<Record<string, string>>();
-    return `${stage.issuer}/auth?client_id=${CLIENT.id}&request_uri=${encodeURIComponent(request_uri)}`;
-  };
   const open = async (start: string) => {
     const browser = new Browser();
     const headers = { accept: 'text/html' };
@@ -107,7 +100,7 @@ describe('a pushed request', () => {
     );
 
   test('RFC 9126 7.3: begins two logins within its minute, and gives one code, also when they end later', async () => {
-    const start = await push();
+    const { start } = await push(stage);
     const [first, second, third] = [await open(start), await open(start), await open(start)];
     expect(codeOf((await first.end()).location)).not.toBe('');
     expect(codeOf((await second.end()).location)).toBe('');
@@ -116,13 +109,13 @@ describe('a pushed request', () => {
   });
 
   test('RFC 9126 2.2: whoever takes longer than its minute to log in gets their code', async () => {
-    const slow = await open(await push());
+    const slow = await open((await push(stage)).start);
     await aMinutePasses();
     expect(codeOf((await slow.end()).location)).not.toBe('');
   });
 
   test('RFC 9126 2.2: nobody begins with it once its minute is over', async () => {
-    const start = await push();
+    const { start } = await push(stage);
     await aMinutePasses();
     const { page } = await open(start);
     expect(page.status).toBe(400);

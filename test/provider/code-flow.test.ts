@@ -14,6 +14,7 @@ import {
   codeOf,
   logIn,
   openStage,
+  push,
   redeem,
   submitLogin,
   userinfo,
@@ -313,14 +314,8 @@ describe('an authorization request', () => {
   });
 
   test('can be pushed beforehand (RFC 9126), and a pushed one serves once', async () => {
-    const url = new URL(authorizationUrl(stage));
-    const pushed = await new Browser().visit(`${stage.issuer}/request`, {
-      form: Object.fromEntries(url.searchParams),
-      headers: { ...basic(), accept: 'application/json' },
-    });
-    expect(pushed.status).toBe(201);
-    const { request_uri } = pushed.json<Record<string, string>>();
-    const start = `${stage.issuer}/auth?client_id=${CLIENT.id}&request_uri=${encodeURIComponent(request_uri!)}`;
+    const { answer, start } = await push(stage);
+    expect(answer.status).toBe(201);
     const browser = new Browser();
     const page = await browser.follow(start, CALLBACK);
     expect(codeOf((await submitLogin(browser, page, ANNA)).location)).not.toBe('');

@@ -286,6 +286,17 @@ export function authorizationUrl(stage: Stage, params: Record<string, string | u
   return url.href;
 }
 
+/** An authorization request that was pushed beforehand (RFC 9126): the answer, and where its login begins. */
+export async function push(stage: Stage) {
+  const answer = await new Browser().visit(`${stage.issuer}/request`, {
+    form: Object.fromEntries(new URL(authorizationUrl(stage)).searchParams),
+    headers: { ...basic(), accept: 'application/json' },
+  });
+  const { request_uri = '' } = answer.json<Record<string, string>>();
+  const start = `${stage.issuer}/auth?client_id=${CLIENT.id}&request_uri=${encodeURIComponent(request_uri)}`;
+  return { answer, start };
+}
+
 /** Fills in the login page an authorization request leads to; returns where the browser ends up. */
 export async function logIn(
   stage: Stage,

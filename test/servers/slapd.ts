@@ -86,8 +86,7 @@ export async function startSlapd(plan: SlapdPlan): Promise<Slapd> {
     },
     halt,
     change(ldif) {
-      const as = ['-x', '-H', url, '-D', ADMIN.dn, '-w', ADMIN.password];
-      run('ldapmodify', [...as, '-M'], ldif);
+      run('ldapmodify', [...asAdmin(url), '-M'], ldif);
     },
     async stop() {
       await halt();
@@ -137,6 +136,8 @@ function run(binary: string, args: readonly string[], input = ''): void {
   if (status !== 0) throw new Error(`${binary} failed: ${stderr}`);
 }
 
+const asAdmin = (url: string) => ['-x', '-H', url, '-D', ADMIN.dn, '-w', ADMIN.password];
+
 async function until(isSo: () => Promise<boolean>, server: ChildProcess): Promise<void> {
   for (let waitedMs = 0; waitedMs < STARTS_WITHIN_MS && server.exitCode === null; waitedMs += PAUSE_MS) {
     if (await isSo()) return;
@@ -158,6 +159,6 @@ const listening = (port: number, server: ChildProcess): Promise<void> =>
 
 const made = (url: string, dn: string, server: ChildProcess): Promise<void> =>
   until(async () => {
-    const as = ['-x', '-H', url, '-D', ADMIN.dn, '-w', ADMIN.password];
-    return spawnSync('ldapsearch', [...as, '-b', dn, '-s', 'base', '1.1'], { stdio: 'ignore' }).status === 0;
+    const { status } = spawnSync('ldapsearch', [...asAdmin(url), '-b', dn, '-s', 'base', '1.1']);
+    return status === 0;
   }, server);
